@@ -116,7 +116,7 @@ impl CloudEvent {
         match attributes.remove("specversion") {
             Some(version) if version == SPEC_VERSION => {}
             Some(version) => {
-                return Err(format!("ce-specversion is {version:?}; this program reads 1.0"));
+                return Err(format!("ce-specversion is {version:?}; expected 1.0"));
             }
             None => return Err(missing("specversion")),
         }

@@ -100,17 +100,17 @@ pub(crate) fn checked(
     size: usize,
 ) -> Result<CloudEvent, String> {
     if size > LARGEST {
-        return Err(format!("the command has {size} bytes; at most {LARGEST} are read"));
+        return Err(format!("the command has {size} bytes; the limit is {LARGEST}"));
     }
     if !kinds.iter().any(|known| known.name == kind) {
         let shown: String = kind.chars().take(60).collect();
         let names: Vec<&str> = kinds.iter().map(|known| known.name).collect();
-        return Err(format!("{shown:?} is no command; send one of {}", names.join(", ")));
+        return Err(format!("unknown command {shown:?}; send one of {}", names.join(", ")));
     }
     let event = read?;
     if event.kind != CloudEvent::command_type(kind) {
         return Err(format!(
-            "ce-type is {:?}, but it must be {:?}",
+            "ce-type is {:?}; expected {:?}",
             event.kind,
             CloudEvent::command_type(kind)
         ));

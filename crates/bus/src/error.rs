@@ -27,7 +27,7 @@ pub enum Error {
         problem: String,
     },
     /// A setting on the bus guarantees less than is required.
-    #[error("{what} has {setting} {found}, but {asked} is asked for; {mend}")]
+    #[error("{what} has {setting} {found}, expected {asked}; {mend}")]
     Weaker {
         /// The stream or consumer.
         what: String,
@@ -41,7 +41,7 @@ pub enum Error {
         mend: String,
     },
     /// The input cannot be sent.
-    #[error("{what} can't be put on the bus: {problem}")]
+    #[error("cannot publish {what}: {problem}")]
     Unfit {
         /// What it is.
         what: String,

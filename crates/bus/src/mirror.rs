@@ -64,7 +64,7 @@ impl Mirrored {
     pub(crate) fn mark(&self) -> Result<Mark, Error> {
         Mark::of(&self.event).ok_or_else(|| Error::Unfit {
             what: format!("the event {}", self.event.id),
-            problem: "it does not say its position".to_owned(),
+            problem: "it has no position".to_owned(),
         })
     }
 }

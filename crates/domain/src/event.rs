@@ -177,14 +177,14 @@ events! {
     {
         MailboxesRegistered = "mailboxes-registered" v 1: "Mailboxes were registered",
         MailboxesActivated = "mailboxes-activated" v 1: "Mailboxes were activated",
-        MailboxWithdrawn = "mailbox-withdrawn" v 1: "The holder gave a mailbox up",
+        MailboxWithdrawn = "mailbox-withdrawn" v 1: "A holder withdrew a mailbox",
         HoldPlaced = "hold-placed" v 1: "A hold was placed on capabilities of a mailbox",
         HoldReleased = "hold-released" v 1: "A hold was released",
     }
     group informational_events {
         RegistrationsCorrected = "registrations-corrected" v 1:
             "Personal data of registrations was corrected",
-        RegistryImported = "registry-imported" v 1: "The import of a registry file ended",
+        RegistryImported = "registry-imported" v 1: "The import of a registry file completed",
         KeysRotated = "keys-rotated" v 1: "A signing key was created, rotated or retired",
     }
     {
@@ -196,7 +196,7 @@ events! {
         ReceivingDisabled(Outcome) = "receiving-disabled" v 1:
             "Mailboxes lost the capability to receive",
         AccessClosed(Outcome) = "access-closed" v 1: "Mailboxes lost access",
-        RightsRestored = "rights-restored" v 1: "Mailboxes got a capability back",
+        RightsRestored = "rights-restored" v 1: "Mailboxes regained a capability",
         RightsArmed = "rights-armed" v 1: "The platform was armed, or disarmed, for mailboxes",
     }
     group failure_events {
@@ -204,27 +204,27 @@ events! {
         IncidentOpened = "incident-opened" v 1:
             "Mailboxes failed permanently and wait for an operator",
         IncidentRetried = "incident-retried" v 1:
-            "An operator had mailboxes of an incident retried",
+            "An operator retried mailboxes of an incident",
         IncidentResolved = "incident-resolved" v 1:
             "An operator resolved an incident by other means",
     }
     {
         DriftFound = "drift-found" v 1: "The platform was found to differ from the log",
         DriftSettled = "drift-settled" v 1: "A difference of the platform was repaired or is gone",
-        DriftChecked = "drift-checked" v 1: "A comparison of the platform with the log ended",
+        DriftChecked = "drift-checked" v 1: "A comparison of the platform with the log completed",
     }
     group notice_events {
         NoticesReleased = "notices-released" v 1: "A batch of a notice may be sent",
-        NoticesClaimed = "notices-claimed" v 1: "Notices are about to be sent",
+        NoticesClaimed = "notices-claimed" v 1: "Notices were claimed for sending",
         NoticesSent = "notices-sent" v 1: "The mail relay accepted notices",
         NoticesDeferred = "notices-deferred" v 1: "Notices could not be sent and will be retried",
         NoticesFailed = "notices-failed" v 1: "Notices failed permanently",
         NoticesInDoubt = "notices-in-doubt" v 1: "It is unknown whether the relay accepted notices",
-        NoticesRetried = "notices-retried" v 1: "An operator had notices sent again",
-        NoticesBounced = "notices-bounced" v 1: "Notices came back undelivered",
+        NoticesRetried = "notices-retried" v 1: "An operator retried notices",
+        NoticesBounced = "notices-bounced" v 1: "Notices bounced",
     }
     group canary_events {
-        CanaryProbed = "canary-probed" v 1: "A canary was probed beside a boundary",
+        CanaryProbed = "canary-probed" v 1: "A canary was probed near a phase boundary",
     }
     group voucher_events {
         VouchersRequested = "vouchers-requested" v 1: "Holders requested vouchers",
@@ -237,7 +237,7 @@ events! {
         VoucherRevoked = "voucher-revoked" v 1: "A voucher was revoked",
         VoucherReissued = "voucher-reissued" v 1: "The code of a voucher was replaced",
         VoucherRemindersClaimed = "voucher-reminders-claimed" v 1:
-            "Reminders of unused vouchers are about to be sent",
+            "Reminders of unused vouchers were claimed for sending",
     }
     group erasure_events {
         ErasureOrdered = "erasure-ordered" v 1: "The erasure of personal data was ordered",
@@ -249,7 +249,7 @@ events! {
         LogExportPrepared = "log-export-prepared" v 1:
             "The export of a log was prepared, with its link",
         LogExportAccessed = "log-export-accessed" v 1: "The link of an export was opened",
-        LogExportExpired = "log-export-expired" v 1: "The link of an export ended",
+        LogExportExpired = "log-export-expired" v 1: "The link of an export expired",
         LogRequestRefused = "log-request-refused" v 1: "A request for a log was refused",
         LogsDestroyed = "logs-destroyed" v 1:
             "The index of mail logs and all exports were destroyed",

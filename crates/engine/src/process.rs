@@ -124,7 +124,7 @@ impl Process {
     pub async fn finish(&self, limit: Duration) {
         self.stop.cancel();
         if !self.tasks.finish_within(limit).await {
-            tracing::warn!(service = self.name, "in-flight work aborted: the time to stop is over");
+            tracing::warn!(service = self.name, "in-flight work aborted: shutdown timed out");
         }
     }
 

@@ -223,7 +223,7 @@ impl Store {
             MailboxRef::Number(number) => *number,
             MailboxRef::Id(id) => id.number(programme).ok_or_else(|| {
                 Error::NotFound(format!(
-                    "{id} is no mailbox of programme {programme}; name it by its address"
+                    "{id} is not a mailbox of programme {programme}; name it by its address"
                 ))
             })?,
             MailboxRef::Address(address) => {

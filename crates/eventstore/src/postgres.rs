@@ -92,7 +92,7 @@ async fn checked_head(readers: &Connections, name: &StoreName) -> Result<u64, Er
     if counted != last {
         return Err(name
             .corrupt(format_args!(
-                "its counter ends the log at {counted}, but the last event is {last}"
+                "its counter is at {counted}, but its last event is {last}"
             ))
             .into());
     }

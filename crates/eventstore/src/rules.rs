@@ -68,7 +68,7 @@ impl Request {
         for (stream, mut event) in append.events {
             check_event(&event)?;
             if !ids.insert(event.id) {
-                return Err(duplicate(event.id, "stands twice in one append"));
+                return Err(duplicate(event.id, "appears twice in one append"));
             }
             event.effective_at = in_microseconds(event.effective_at);
             events.push(event);

@@ -98,7 +98,7 @@ async fn write(
             (Err(error), false) => {
                 tracing::warn!("cannot store messages, mail servers retry later: {error}");
             }
-            (Ok(()), true) => tracing::info!("messages stored again"),
+            (Ok(()), true) => tracing::info!("message store available again"),
             (Ok(()), false) | (Err(_), true) => {}
         }
         failing = written.is_err();

@@ -123,7 +123,7 @@ impl Key {
 
     /// Checks that its parts belong together.
     pub(crate) fn check(&self) -> Result<(), String> {
-        let wrong = |what: &str| Err(format!("{what} of key {} is not its own", self.id));
+        let wrong = |what: &str| Err(format!("{what} does not match key {}", self.id));
         if self.private.is_none() && self.retired.is_none() {
             return wrong("the state");
         }

@@ -114,7 +114,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
     let file: File = serde_json::from_slice(bytes)
         .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;
     if file.format != FORMAT {
-        return Err(format!("their format is {}, this program knows {FORMAT}", file.format));
+        return Err(format!("their format is {}; this version supports {FORMAT}", file.format));
     }
     let signing: Result<Vec<Key>, String> = file.signing.into_iter().map(key).collect();
     let keys = Keys { secret: bytes_of(&file.secret, "the secret")?, signing: signing? };
@@ -126,10 +126,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Keys, String> {
 fn in_order(signing: &[Key]) -> Result<(), String> {
     let endless = signing.iter().filter(|key| key.retired.is_none()).count();
     if endless != 1 || signing.last().is_none_or(|last| last.retired.is_some()) {
-        return Err(format!("{endless} keys sign without end, and it must be the last one"));
+        return Err(format!("{endless} keys have no end; exactly one may, the last"));
     }
     if signing.iter().rev().skip(2).any(|key| key.private.is_some()) {
-        return Err("more keys than the last two have their private half".to_owned());
+        return Err("only the last two keys may have a private half".to_owned());
     }
     Ok(())
 }
@@ -149,5 +149,5 @@ fn key(stored: Signing) -> Result<Key, String> {
 fn bytes_of(text: &str, what: &str) -> Result<[u8; 32], String> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
     let bytes = bytes.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    bytes.ok_or_else(|| format!("{what} is no 32 bytes in base64url"))
+    bytes.ok_or_else(|| format!("{what} is not 32 bytes in base64url"))
 }

@@ -6,9 +6,8 @@ pub enum Error {
     Log(#[from] eventstore::Error),
     /// The projection cannot decode an event and stops before it.
     #[error(
-        "{projection} stops before event {position} ({kind}): {problem}; what it shows ends there. \
-         Run a version of tramonto that knows the event, or `tramonto store rebuild` where the \
-         projection itself is in doubt"
+        "{projection} stops before event {position} ({kind}): {problem}; use a version of tramonto \
+         that supports the event, or run `tramonto store rebuild` if the projection is damaged"
     )]
     Stopped {
         /// Which projection.

@@ -121,7 +121,7 @@ impl Projections {
     ) -> Result<Rebuilt, Error> {
         let before = Self::as_it_is(dir, programme.clone(), Arc::clone(&log), now).await;
         if let Err(error) = &before {
-            tracing::info!(%error, "the projections as they are can't be compared with");
+            tracing::info!(%error, "current projections unreadable; rebuild not compared");
         }
         for file in [SETS, TABLE] {
             remove(&dir.join(file))?;

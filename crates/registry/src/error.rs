@@ -26,7 +26,7 @@ pub enum Error {
     #[error("the file cannot be imported: {0}")]
     Unusable(String),
     /// The file does not match its control file; nothing was imported.
-    #[error("{path} does not match the file beside it: {problem}; nothing was imported")]
+    #[error("{path} does not match its control file: {problem}; nothing was imported")]
     Control {
         /// The control file.
         path: PathBuf,
@@ -47,11 +47,11 @@ pub enum Error {
         rows: usize,
     },
     /// The registry has no unused number left.
-    #[error("the registry is full: {} registrations are the most", u32::MAX)]
+    #[error("the registry is full: it holds at most {} registrations", u32::MAX)]
     Full,
     /// The registry and the log do not match.
     #[error(
-        "the log knows {in_log} registrations and the registry {in_registry}: one of them was \
+        "the log has {in_log} registrations and the registry {in_registry}: one of them was \
          restored without the other; restore both from one backup"
     )]
     Apart {

@@ -99,7 +99,7 @@ impl Registry {
                 let (place, expected) = (name.to_string(), programme.clone());
                 Err(Error::OtherProgramme { place, found, expected })
             }
-            None => Err(name.corrupt("it does not say which programme it belongs to").into()),
+            None => Err(name.corrupt("it does not name its programme").into()),
         }
     }
 

@@ -175,7 +175,8 @@ impl Failure {
             Undecodable => Corrupt("a value cannot be decoded"),
             Other => Corrupt("the database reports an error that this program does not expect"),
             ReadOnlyFile => Rejected(
-                "it cannot be written to; make the file and its folder writable, or only read",
+                "it is read-only for this user; grant write permission to the file and its folder, \
+                 or use read commands only",
             ),
             NotOpenable => {
                 Rejected("it cannot be opened; check the permissions of the file and its folder")

@@ -34,7 +34,7 @@ impl ConfigFile {
     fn read(path: PathBuf) -> Result<Self, Error> {
         let text = fs::read_to_string(&path).map_err(Error::file(
             &path,
-            "the configuration can't be read; look at the path of --config",
+            "the configuration cannot be read; check the path of --config",
         ))?;
         let values = parse(&text).map_err(|problem| wrong(&path, &problem))?;
         Ok(Self { path: Some(path), values })
@@ -58,7 +58,8 @@ impl ConfigFile {
                 });
                 let nearest = nearest.map_or("", String::as_str).replace('-', "_");
                 let key = key.replace('-', "_");
-                return Err(wrong(path, &format!("{key:?} is no setting; is {nearest:?} meant?")));
+                let problem = format!("unknown setting {key:?}; did you mean {nearest:?}?");
+                return Err(wrong(path, &problem));
             }
         }
         Ok(self.defaults(command))
@@ -106,7 +107,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
         let line = error.span().map_or(1, |span| {
             text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1)
         });
-        format!("line {line} is not TOML: {}", error.message())
+        format!("line {line} is not valid TOML: {}", error.message())
     })?;
     let value = |(key, value): (String, toml::Value)| {
         let flag = key.replace('_', "-");

@@ -64,8 +64,8 @@ pub(crate) const MORE: [(&str, Exit, &str); 10] = [
     ("drift check", Exit::Found, "the platform differs from the log"),
     ("drift repair", Exit::Found, "the platform differs from the log; the engine repairs it"),
     ("drift certify", Exit::Found, "the certificate cannot be given"),
-    ("canary probe", Exit::Found, "a server answered otherwise than the plan says"),
-    ("platform check", Exit::Found, "a setting keeps the mail servers from obeying"),
+    ("canary probe", Exit::Found, "a server's answer contradicts the plan"),
+    ("platform check", Exit::Found, "a setting keeps the mail servers from enforcing the rights"),
     ("mail-log status", Exit::Found, "a second destruction is due"),
     ("erasure verify", Exit::Found, "a search term was found"),
 ];

@@ -42,7 +42,7 @@ impl Output {
 pub(crate) fn failed(source: io::Error) -> Error {
     Error::File {
         path: PathBuf::from("standard output"),
-        advice: format!("cannot be written ({source}); check where it goes"),
+        advice: format!("cannot be written ({source}); check its destination"),
         source,
     }
 }

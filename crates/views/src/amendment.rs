@@ -132,7 +132,7 @@ fn done(state: &State, plan: &Plan) -> Vec<String> {
             None => "and is under way".to_owned(),
         };
         format!(
-            "phase {} started at {} {how}: it takes {} from {} mailboxes, {} of them by now",
+            "phase {} started at {} {how}: it removes {} from {} mailboxes, {} of them so far",
             event.phase,
             utc(event.due_at),
             event.removes,
@@ -174,8 +174,8 @@ fn rearmed(
 ) -> String {
     let then = then.map_or("without an end".to_owned(), utc);
     format!(
-        "the platform is armed for {armed} mailboxes: {capability} ends at {}; it is armed anew \
-         ({then}), for which an engine must run before that instant",
+        "the platform is armed for {armed} mailboxes: {capability} ends at {}; it is re-armed \
+         ({then}), which requires a running engine before that instant",
         utc(until)
     )
 }

@@ -43,7 +43,7 @@ impl EventMirror for InProcessMirror {
         page.iter().try_for_each(|message| message.mark().map(drop))?;
         let mut messages = self.held();
         if tail(&messages)? != *after {
-            return Err(Error::Overtaken { stream: "the mirror in process".to_owned() });
+            return Err(Error::Overtaken { stream: "the in-process mirror".to_owned() });
         }
         messages.extend_from_slice(page);
         tail(&messages)

@@ -139,7 +139,7 @@ impl Connection {
                  until the cluster has a leader",
             ),
             Fault::Full => self.unavailable("the stream is full"),
-            Fault::Overtaken => self.unavailable("another publisher was faster"),
+            Fault::Overtaken => self.unavailable("another publisher wrote first"),
             Fault::Failed(error) => error,
         }
     }

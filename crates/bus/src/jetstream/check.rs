@@ -77,7 +77,7 @@ impl Connection {
 fn weaker_stream(asked: &Config, found: &Config) -> Option<Error> {
     let edit = format!("nats stream edit {}", asked.name);
     let remove = format!(
-        "nothing depends on its content: remove it with `nats stream rm {}`; it is created again",
+        "its content is not needed: remove it with `nats stream rm {}`; it is recreated",
         asked.name
     );
     let weaker = |setting, found: String, asked_for: String, mend: String| {
@@ -164,8 +164,8 @@ fn weaker_consumer(
     let name = asked.name.clone().unwrap_or_default();
     let weaker = |setting, found: String, asked: String| {
         let mend = format!(
-            "remove it with `nats consumer rm {stream} {name}`; it is created again and no order \
-             is lost"
+            "remove it with `nats consumer rm {stream} {name}`; it is recreated and no order is \
+             lost"
         );
         let what = format!("the consumer {name} of the stream {stream}");
         Some(Error::Weaker { what, setting, found, asked, mend })
@@ -222,7 +222,7 @@ mod tests {
         let weaker: [(Change, &str); 9] = [
             (|found| found.retention = RetentionPolicy::Limits, "retention limits"),
             (|found| found.storage = StorageType::Memory, "storage memory"),
-            (|found| found.num_replicas = 1, "replicas 1, but 3 is asked for"),
+            (|found| found.num_replicas = 1, "replicas 1, expected 3"),
             (|found| found.subjects.clear(), "--subjects 'tramonto.cec-pac.work.*'"),
             (|found| found.discard = DiscardPolicy::Old, "--discard new"),
             (|found| found.duplicate_window = Duration::from_secs(1), "--dupe-window 120s"),

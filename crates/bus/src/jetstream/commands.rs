@@ -232,7 +232,7 @@ impl CommandSender {
                 return said.map_or_else(
                     || {
                         Err(self.connection.unavailable(
-                            "nobody answered the command; send it again with the same id",
+                            "no service answered the command; send it again with the same id",
                         ))
                     },
                     Ok,

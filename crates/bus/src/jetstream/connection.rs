@@ -156,7 +156,7 @@ fn distrusted(place: &str, error: &ConnectError) -> Option<Error> {
             said.map(ToString::to_string).filter(|said| said.contains("certificate"))
         {
             let problem = format!(
-                "it is not trusted ({said}); name the authority that issued its certificate with \
+                "its certificate is not trusted ({said}); name the authority that issued it with \
                  --bus-root-certificate, and the host as in the certificate"
             );
             return Some(Error::Refused { place: place.to_owned(), problem });

@@ -99,7 +99,7 @@ impl Held {
         match connection.send(subject.into_string(), request).await {
             Ok(_) => Ok(()),
             Err(Fault::Missing) => Err(connection.unavailable(
-                "the order is unknown there; it is dispatched again if its work is not done",
+                "the bus no longer has the order; the sweep dispatches any unfinished work again",
             )),
             Err(fault) => Err(connection.failed(fault)),
         }

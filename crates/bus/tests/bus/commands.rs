@@ -152,13 +152,13 @@ async fn the_data_of_a_confidential_command_is_not_kept() {
 async fn an_unreadable_command_is_answered_and_dead_lettered() {
     let way = way().await;
     let malformed: [(&str, CloudEvent, &str); 7] = [
-        ("sing", command("sing"), "is no command; send one of place-hold, pause"),
+        ("sing", command("sing"), "unknown command \"sing\"; send one of place-hold, pause"),
         ("pause", CloudEvent { id: String::new(), ..command("pause") }, "ce-id is missing"),
         ("pause", CloudEvent { source: String::new(), ..command("pause") }, "ce-source is missing"),
         ("pause", command("place-hold"), "ce-type"),
         ("pause", CloudEvent { data: "{".into(), ..command("pause") }, "not a JSON document"),
         ("pause", CloudEvent { data: "".into(), ..command("pause") }, "not a JSON document"),
-        ("pause", CloudEvent { data: vec![b' '; 70_000].into(), ..command("pause") }, "at most"),
+        ("pause", CloudEvent { data: vec![b' '; 70_000].into(), ..command("pause") }, "the limit"),
     ];
     let listening = tokio::spawn({
         let inbox = Arc::clone(&way.inbox);

@@ -34,8 +34,8 @@ async fn a_weaker_stream_is_an_error_with_the_setting_and_its_remedy() {
     assert_eq!(
         open().await.as_deref(),
         Some(
-            "the stream tramonto_cec-pac_work has maximum messages 2, but 8 is asked for; \
-             correct it with `nats stream edit tramonto_cec-pac_work --max-msgs=8`"
+            "the stream tramonto_cec-pac_work has maximum messages 2, expected 8; correct it with \
+             `nats stream edit tramonto_cec-pac_work --max-msgs=8`"
         )
     );
     let stronger = Config { max_messages: 1_000, ..good.clone() };
@@ -45,7 +45,7 @@ async fn a_weaker_stream_is_an_error_with_the_setting_and_its_remedy() {
     let weaker = Config { storage: StorageType::Memory, ..good };
     context.create_stream(weaker).await.unwrap();
     let told = open().await.unwrap();
-    assert!(told.contains("storage memory, but file is asked for"), "{told}");
+    assert!(told.contains("storage memory, expected file"), "{told}");
     assert!(told.contains("`nats stream rm tramonto_cec-pac_work`"), "{told}");
 }
 
@@ -82,7 +82,7 @@ async fn a_weaker_consumer_is_an_error() {
     let error = queue.pull(Capabilities::OF_PLATFORM).await.err().unwrap();
     assert!(matches!(error, Error::Weaker { .. }) && !error.may_retry(), "{error}");
     let told = error.to_string();
-    assert!(told.contains("acknowledgement wait 1s, but 30s is asked for"), "{told}");
+    assert!(told.contains("acknowledgement wait 1s, expected 30s"), "{told}");
     let mend = format!("`nats consumer rm tramonto_cec-pac_work {name}`");
     assert!(told.contains(&mend), "{told}");
 }

@@ -47,7 +47,7 @@ pub struct DriftSettled {
     pub mailboxes: MailboxSet,
 }
 
-/// A comparison of the platform with the log ended.
+/// A comparison of the platform with the log completed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DriftChecked {
     /// The occurrence of the plan's cron expression; `None` if an operator started the comparison.

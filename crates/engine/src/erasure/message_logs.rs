@@ -31,8 +31,8 @@ impl MessageLogs {
             (None, StoreUrl::Postgres(_)) if never => return Ok(Self { folder: None, never }),
             (None, StoreUrl::Postgres(_)) => {
                 return Err(Error::Invalid(
-                    "the mail logs are kept in a folder, not in a database; name it with \
-                     --archive, or give --no-archive where there never were any"
+                    "mail logs are kept in a folder, not in a database; name it with --archive, or \
+                     use --no-archive if no mail log was ever indexed"
                         .to_owned(),
                 ));
             }
@@ -42,13 +42,13 @@ impl MessageLogs {
             (true, false) => Some(home),
             (true, true) => {
                 return Err(Error::Invalid(
-                    "there are mail logs in the folder; leave --no-archive out".to_owned(),
+                    "the folder holds mail logs; omit --no-archive".to_owned(),
                 ));
             }
             (false, false) if is_named => {
                 return Err(Error::NotFound(
-                    "there are no mail logs in the folder that --archive names; name the folder \
-                     that has them, or give --no-archive where there never were any"
+                    "the folder of --archive holds no mail logs; name the folder that does, or use \
+                     --no-archive if no mail log was ever indexed"
                         .to_owned(),
                 ));
             }
@@ -86,8 +86,8 @@ impl MessageLogs {
             state.log_requests.destroyed.as_ref().is_some_and(|(_, gone)| !gone.kept.is_empty());
         if self.folder.is_none() && (ready || kept) {
             return Err(Error::Invalid(
-                "there are mail logs: exports are ready, or a hold kept some of them; name their \
-                 folder with --archive"
+                "mail logs exist: prepared exports, or logs kept by a hold; name their folder with \
+                 --archive"
                     .to_owned(),
             ));
         }

@@ -40,7 +40,7 @@ pub async fn residue(
             let index = Index::open_read_only(&home.archive()).await?;
             let rows = index.residue(terms).await?;
             index.close().await?;
-            found.push(("message log, as it is read".to_owned(), rows));
+            found.push(("decompressed message log".to_owned(), rows));
         }
     }
     if let Some(messages) = settings.open_messages_to_read().await? {
@@ -49,7 +49,7 @@ pub async fn residue(
             containing += messages.residue(term).await?;
         }
         messages.close().await?;
-        found.push(("e-mails, as they are read".to_owned(), containing));
+        found.push(("decoded e-mails".to_owned(), containing));
     }
     Ok(found)
 }

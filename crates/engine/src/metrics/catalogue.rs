@@ -150,7 +150,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "tramonto_notices_relay_failures_total",
         &[],
-        "Failures of the mail relay after which sending is suspended for a while",
+        "Failures of the mail relay that suspended sending",
     ),
     counter("tramonto_intake_messages_total", &["verdict"], "Messages received over LMTP"),
     histogram(
@@ -183,7 +183,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "tramonto_policy_contact_timestamp_seconds",
         &[],
-        "Instant up to which the policy server knows the store, in seconds since 1970",
+        "Instant up to which the policy server has read the store, in seconds since 1970",
     ),
 ];
 

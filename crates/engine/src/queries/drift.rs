@@ -23,7 +23,7 @@ impl Store {
         let date = date.unwrap_or(today);
         if date > today {
             return Err(Error::Invalid(format!(
-                "{date} is in the future; name a day that has begun"
+                "{date} is in the future; give today or an earlier date"
             )));
         }
         let as_of = last_instant_of(date, zone).min(now);

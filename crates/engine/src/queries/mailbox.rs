@@ -66,7 +66,7 @@ impl Store {
         let (mailbox, entries) = self.history().await?.mailbox_as_of(number, cutoff).await?;
         if mailbox.lifecycle == Lifecycle::Unknown && is_past && entries.is_empty() {
             return Err(Error::NotFound(
-                "nothing had been recorded of this mailbox by then; ask with a later --known-at"
+                "no event of this mailbox was recorded by then; use a later --known-at"
                     .to_owned(),
             ));
         }
@@ -104,7 +104,7 @@ fn plan_of(facts: &[Fact], as_of: DateTime<Utc>) -> Result<&Plan, Error> {
     });
     let mut before = plans.clone().filter(|(at, _)| *at <= as_of);
     before.next_back().or_else(|| plans.clone().next()).map(|(_, plan)| plan).ok_or_else(|| {
-        Error::NotFound("no plan had been recorded by then; ask with a later --known-at".to_owned())
+        Error::NotFound("no plan was recorded by then; use a later --known-at".to_owned())
     })
 }
 

@@ -190,7 +190,7 @@ pub(crate) async fn checked_head(
     if counted != last {
         return Err(name
             .corrupt(format_args!(
-                "its counter ends the log at {counted}, but the last event is {last}"
+                "its counter is at {counted}, but its last event is {last}"
             ))
             .into());
     }

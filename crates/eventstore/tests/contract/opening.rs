@@ -156,7 +156,7 @@ async fn a_counter_that_disagrees_with_the_events_is_damage() {
         change(&path, sql).await;
         let error = refusal(&path).await;
         assert!(matches!(error, Error::Store(Corrupt(_))), "{error}");
-        assert!(error.to_string().contains("but the last event is 500"), "{error}");
+        assert!(error.to_string().contains("but its last event is 500"), "{error}");
     }
 }
 

@@ -137,6 +137,6 @@ async fn a_counter_that_disagrees_with_the_events_is_damage() {
         let opened = DatabaseStore::connect(database.options(), TestClock::new()).await;
         let error = opened.unwrap_err();
         assert!(matches!(error, Error::Store(Corrupt(_))), "{error}");
-        assert!(error.to_string().contains("but the last event is 500"), "{error}");
+        assert!(error.to_string().contains("but its last event is 500"), "{error}");
     }
 }

@@ -127,7 +127,7 @@ impl Place {
 fn out_of_reach(path: &Path, error: std::io::Error) -> Error {
     let name = Name::file(path);
     if error.kind() == ErrorKind::NotFound {
-        let problem = "is gone; put it back from its backup or run `tramonto platform rebuild`";
+        let problem = "is gone; restore it from its backup or run `tramonto platform rebuild`";
         return name.unavailable(Cause::GONE, problem);
     }
     Error::Unavailable {

@@ -89,7 +89,7 @@ impl Name {
         let cause = if gone { Cause::GONE } else { Cause::UNAVAILABLE };
         let problem = match self.0.error(error) {
             sql::Error::Corrupt(damage) => {
-                let remedy = "put it back from its backup or run `tramonto platform rebuild`";
+                let remedy = "restore it from its backup or run `tramonto platform rebuild`";
                 let problem = damage.with_remedy(remedy);
                 return Error::Refused { cause: Cause::UNUSABLE, problem };
             }

@@ -129,7 +129,7 @@ async fn a_missing_file_is_reported_and_nothing_counts_as_done() {
     for error in calls {
         assert!(error.may_retry());
         assert_eq!(error.cause(), &Cause::GONE);
-        assert!(error.to_string().contains("is gone; put it back from its backup"), "{error}");
+        assert!(error.to_string().contains("is gone; restore it from its backup"), "{error}");
     }
     let error = Directory::create(&file(&folder), Mode::Rehearsal).await.unwrap_err();
     assert!(error.to_string().contains("-wal is in the way"), "{error}");
@@ -161,7 +161,7 @@ async fn every_unusable_directory_is_a_clear_error() {
         ("a text", b"number,address\n", "is not a mail directory"),
         ("another database", &foreign, "is not a mail directory"),
         ("a newer version's", &newer, "newer version"),
-        ("one cut short", &good[..good.len() / 2], "put it back from its backup"),
+        ("one cut short", &good[..good.len() / 2], "restore it from its backup"),
         ("one overwritten", &scrambled, "is damaged"),
     ];
     for (name, bytes, expected) in files {

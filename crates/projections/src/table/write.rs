@@ -195,7 +195,7 @@ pub(super) async fn rows(
         let written = update(transaction, &one, before.checkpoint.position).await?;
         if written != one.rows.len() {
             let known = one.rows.len();
-            let problem = format_args!("{written} rows were as {known} mailboxes are known to be");
+            let problem = format_args!("updated {written} rows, expected {known}");
             return Err(name.corrupt(problem).into());
         }
     }

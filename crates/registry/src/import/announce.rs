@@ -91,7 +91,7 @@ fn column(days: impl Iterator<Item = Option<NaiveDate>>) -> Result<DateColumn, E
     for day in days {
         column
             .push(day)
-            .map_err(|day| Error::Unusable(format!("the log can't hold the day {day}")))?;
+            .map_err(|day| Error::Unusable(format!("the log cannot represent the date {day}")))?;
     }
     Ok(column)
 }

@@ -80,7 +80,7 @@ fn parse(text: &str) -> Result<Control, String> {
             other => {
                 let other: String = other.escape_debug().take(40).collect();
                 return Err(format!(
-                    "it has the unknown key {other}; known are rows, sha256, registered, activated"
+                    "unknown key {other}; expected rows, sha256, registered or activated"
                 ));
             }
         }

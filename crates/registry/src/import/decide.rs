@@ -193,8 +193,7 @@ impl Decision<'_> {
         }
         for (column, key) in [("codice_fiscale", codice_fiscale), ("address", address)] {
             if self.known.freed(key).is_some_and(|number| Some(number) != own) {
-                let reason = "another registration releases it in this file; put this row in a \
-                              later one";
+                let reason = "another row of this file releases it; move this row to a later file";
                 return Err(invalid(column, reason.into()));
             }
         }

@@ -143,7 +143,7 @@ pub(super) fn entry(row: EntryRow) -> Result<Entry, String> {
     let number = number_of(number)?;
     let (Ok(codice_fiscale), Some(requested_on)) = (codice_fiscale.parse(), to_day(requested_on))
     else {
-        return Err(format!("the row of number {number} is not a registration"));
+        return Err(format!("row {number} is not a valid registration"));
     };
     let registration = Registration {
         registration_id,
@@ -167,5 +167,5 @@ pub(super) fn contact(
 }
 
 pub(super) fn number_of(stored: i64) -> Result<u32, String> {
-    u32::try_from(stored).map_err(|error| format!("{stored} is no mailbox's number ({error})"))
+    u32::try_from(stored).map_err(|error| format!("{stored} is not a mailbox number ({error})"))
 }

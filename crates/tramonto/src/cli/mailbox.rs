@@ -25,7 +25,7 @@ pub enum MailboxCommand {
         #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
         known_at: Option<DateTime<Utc>>,
     },
-    /// Record that the holder gives the mailbox up
+    /// Record the holder's withdrawal from the mailbox
     ///
     /// Later phases skip the mailbox.
     #[command(after_help = "Example:

@@ -45,7 +45,7 @@ pub struct PlatformArgs {
 /// What is done with the mail platform.
 #[derive(Debug, Clone, Subcommand)]
 pub enum PlatformCommand {
-    /// Show the mail servers' lookups and check what keeps the servers from obeying
+    /// Show the mail servers' lookups and check that the servers enforce the rights
     #[command(after_help = "Examples:
   tramonto platform check
   doveconf -n > dovecot.txt && postconf -n > postfix.txt

@@ -14,7 +14,7 @@ pub enum StoreCommand {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show how far each projection follows the log
+    /// Show the lag of each projection behind the log
     #[command(after_help = "Examples:
   tramonto store status
   tramonto store status --json")]

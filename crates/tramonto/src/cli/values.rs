@@ -99,7 +99,7 @@ pub(super) fn kind(text: &str) -> Result<String, String> {
     if known.clone().any(|name| name == text) {
         return Ok(text.to_owned());
     }
-    Err(format!("there is no such kind; write one of {}", known.collect::<Vec<_>>().join(", ")))
+    Err(format!("unknown event kind; expected one of {}", known.collect::<Vec<_>>().join(", ")))
 }
 
 #[cfg(test)]

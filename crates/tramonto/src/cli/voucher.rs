@@ -37,7 +37,7 @@ pub enum VoucherCommand {
         #[arg(long, value_name = "TEXT")]
         reason: Reason,
     },
-    /// Have vouchers issued for verified requests, and print their codes
+    /// Issue vouchers for verified requests and print their codes
     ///
     /// Workers issue vouchers. The command waits for the running engine, or runs a worker itself
     /// where no engine holds the folder.

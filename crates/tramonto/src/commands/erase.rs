@@ -66,7 +66,7 @@ async fn verify(
         let places = count(u64::try_from(found.len()).unwrap_or(u64::MAX));
         out.line(match left {
             0 => format!("no search term found in {places} places"),
-            _ => format!("{} traces are left", count(left)),
+            _ => format!("{} occurrences found", count(left)),
         })?;
     }
     Ok(if left == 0 { Exit::Done.into() } else { Exit::Found.into() })

@@ -13,7 +13,7 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
         format!("as of {} {zone}, as recorded by {}", local(view.as_of, zone), utc(view.known_at)),
         format!("{}{}", lifecycle(view), phase(view, plan)),
         String::new(),
-        "What it may do".to_owned(),
+        "Capabilities".to_owned(),
     ];
     lines.push(table("| | why", view.rights.iter().map(|right| right_row(right, plan))));
     for hold in &view.holds {
@@ -25,7 +25,7 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
     for incident in &view.incidents {
         lines.push(format!("incident {incident}: see `tramonto incident list`"));
     }
-    lines.push("What happened".to_owned());
+    lines.push("History".to_owned());
     let happened = view.happened.iter().map(|event| {
         let mut who = event.actor.clone();
         if let Some(reason) = &event.reason {
@@ -39,9 +39,9 @@ pub(super) fn words(view: &MailboxView, plan: &Plan) -> String {
     } else {
         table("when | what | who", happened)
     });
-    lines.push("What comes next".to_owned());
+    lines.push("Upcoming".to_owned());
     if view.next.is_empty() {
-        lines.push("nothing more, by the plan".to_owned());
+        lines.push("nothing: the plan has no further phase for this mailbox".to_owned());
     }
     for next in &view.next {
         lines.push(format!("{}  {}", local(next.at, zone), next.what));
@@ -57,7 +57,7 @@ fn lifecycle(view: &MailboxView) -> String {
         Lifecycle::Registered => "registered, never activated",
         Lifecycle::Activated => "activated",
         Lifecycle::Lapsed => "lapsed: it was never activated and no longer can be",
-        Lifecycle::Withdrawn => "withdrawn: its holder gave it up",
+        Lifecycle::Withdrawn => "withdrawn by its holder",
     };
     format!("{state}{asked}")
 }

@@ -43,7 +43,7 @@ async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<ExitCode, Er
             out.line(format!("found: {found}"))?;
         }
         if check.found.is_empty() {
-            out.line("nothing was found that keeps the mail servers from obeying")?;
+            out.line("no problem found: the mail servers enforce the rights")?;
         }
     }
     Ok(if check.found.is_empty() { Exit::Done.into() } else { Exit::Found.into() })

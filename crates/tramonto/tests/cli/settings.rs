@@ -74,7 +74,7 @@ fn no_secret_is_shown_wherever_it_comes_from() {
 fn a_file_with_a_mistake_is_refused_with_a_suggestion() {
     let scene = Scene::empty();
     for (text, told) in [
-        ("buss = \"nats://x\"", "is \"bus\" meant?"),
+        ("buss = \"nats://x\"", "did you mean \"bus\"?"),
         ("lease = ", "line 1"),
         ("lease = 0", "write a number of seconds"),
         ("bus_password = \"x\"", "bus_password_file"),

@@ -241,9 +241,9 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
 
     let keys = ending.folders()[0].clone();
     for (more, why) in [
-        (&[][..], "or give --no-archive where there never were any"),
-        (&["--archive", &keys][..], "there are no mail logs in the folder that --archive names"),
-        (&["--no-archive"][..], "there are mail logs: exports are ready"),
+        (&[][..], "or use --no-archive if no mail log was ever indexed"),
+        (&["--archive", &keys][..], "the folder of --archive holds no mail logs"),
+        (&["--no-archive"][..], "mail logs exist: prepared exports"),
     ] {
         for command in [&erase(&whom)[..], &["erasure", "verify", "somebody"]] {
             let passes = command[1] == "verify" && more == ["--no-archive"];

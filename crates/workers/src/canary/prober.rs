@@ -264,7 +264,7 @@ fn report(event: &CanaryProbed) {
         if finding.agrees() == Some(false) {
             let (phase, side) = (event.phase.as_str(), event.side.name());
             let expected = finding.expected;
-            tracing::error!(phase, side, capability, expected, "canary finding not as expected");
+            tracing::error!(phase, side, capability, expected, "canary probe contradicts the plan");
         }
     }
 }

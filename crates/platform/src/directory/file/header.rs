@@ -31,7 +31,7 @@ pub(super) fn check(path: &Path) -> Result<Header, Error> {
         }
     };
     if header.user_version > schema::VERSION {
-        return Err(name.unusable("was made by a newer version of this program; run that one"));
+        return Err(name.unusable("was made by a newer version of this program; use that version"));
     }
     Ok(header)
 }

@@ -27,7 +27,7 @@ pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
     // An orphaned write-ahead log would be applied to the new file and corrupt it.
     for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
         if tokio::fs::try_exists(&file).await.unwrap_or(true) {
-            let problem = "is in the way of a new one; open it, or move it away";
+            let problem = "already exists; open it, or move it away";
             return Err(Name::file(&file).unusable(problem));
         }
     }

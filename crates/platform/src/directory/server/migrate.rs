@@ -104,8 +104,8 @@ impl Found {
             return Ok(());
         }
         Err(Problem::Refused(format!(
-            "has tables of version {}, made by a newer version of this program, which knows {} at \
-             most; run that one",
+            "has tables of version {}, made by a newer version of this program, which supports {} \
+             at most; use that version",
             self.version,
             schema::VERSION
         )))

@@ -96,7 +96,7 @@ async fn an_address_released_in_a_file_is_free_for_the_next_one(on: On) {
     let moved = rows(0..4).replace("rossi1@", "rossi100@") + &row(9).replace("rossi9@", "rossi1@");
     let path = world.write("moved.csv", moved);
     assert_eq!(balance(&world.import(&path).await.unwrap()), (5, 0, 3, 1, 1));
-    assert!(World::rejects(&path)[0].2.contains("releases it in this file"));
+    assert!(World::rejects(&path)[0].2.contains("of this file releases it"));
     assert_eq!(
         balance(&world.import(&path).await.unwrap()),
         (5, 0, 4, 0, 1),

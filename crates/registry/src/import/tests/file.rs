@@ -153,7 +153,7 @@ async fn a_control_file_must_match_or_nothing_is_imported(on: On) {
         ("activated=3", "activated is 2, not 3"),
         ("registered=6", "registered is 4, not 6"),
         ("rows = many", "rows is not a whole number"),
-        ("lines = 6", "it has the unknown key lines"),
+        ("lines = 6", "unknown key lines"),
         ("rows", "without key = value"),
     ];
     for (control, says) in bad {

@@ -75,7 +75,7 @@ fn server(text: &str, schemes: &[&str], form: &str) -> Result<ServerUrl, String>
     if schemes.contains(&url.scheme()) && url.has_host() {
         return Ok(ServerUrl(url));
     }
-    Err(format!("not the URL of such a server; write {form}"))
+    Err(format!("unsupported URL scheme; write {form}"))
 }
 
 /// The address of a service's probe endpoints; `None` for none.
@@ -118,6 +118,6 @@ pub(in crate::cli) fn effects(text: &str) -> Result<Capabilities, String> {
         if known.contains(capability) {
             return Ok(all.with(capability));
         }
-        Err(format!("{capability} is not an effect of a worker; write some of {known}"))
+        Err(format!("{capability} is not an effect of a worker; write one or more of {known}"))
     })
 }
