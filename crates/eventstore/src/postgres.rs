@@ -91,9 +91,7 @@ async fn checked_head(readers: &Connections, name: &StoreName) -> Result<u64, Er
     lent.give_back();
     if counted != last {
         return Err(name
-            .corrupt(format_args!(
-                "its counter is at {counted}, but its last event is {last}"
-            ))
+            .corrupt(format_args!("its counter is at {counted}, but its last event is {last}"))
             .into());
     }
     u64::try_from(last).map_err(|error| name.corrupt(error).into())

@@ -66,8 +66,7 @@ impl Store {
         let (mailbox, entries) = self.history().await?.mailbox_as_of(number, cutoff).await?;
         if mailbox.lifecycle == Lifecycle::Unknown && is_past && entries.is_empty() {
             return Err(Error::NotFound(
-                "no event of this mailbox was recorded by then; use a later --known-at"
-                    .to_owned(),
+                "no event of this mailbox was recorded by then; use a later --known-at".to_owned(),
             ));
         }
         let plan = plan_of(&programme, as_of)?.clone();

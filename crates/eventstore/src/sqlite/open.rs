@@ -189,9 +189,7 @@ pub(crate) async fn checked_head(
     }
     if counted != last {
         return Err(name
-            .corrupt(format_args!(
-                "its counter is at {counted}, but its last event is {last}"
-            ))
+            .corrupt(format_args!("its counter is at {counted}, but its last event is {last}"))
             .into());
     }
     u64::try_from(last).map_err(|error| name.corrupt(error).into())
