@@ -64,7 +64,7 @@ GRANT USAGE ON SCHEMA tramonto
     TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, tramonto_portal;
 GRANT SELECT ON ALL TABLES IN SCHEMA tramonto
     TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, tramonto_portal;
--- The portal tells of each look at an extract.
+-- The portal records each access to an export.
 GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.category TO tramonto_writer, tramonto_portal;
 GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer, tramonto_portal;
 GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer, tramonto_portal;

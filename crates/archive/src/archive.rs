@@ -125,7 +125,7 @@ impl Archive {
     }
 
     /// The files in the folder of exports.
-    pub(crate) fn extracts(&self) -> Result<Vec<PathBuf>, Error> {
+    pub(crate) fn exports(&self) -> Result<Vec<PathBuf>, Error> {
         files_in(&self.folder)
     }
 

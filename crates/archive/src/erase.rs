@@ -35,7 +35,7 @@ pub struct ErasureSubjects<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ErasedExports {
     /// Exports of the holders.
-    pub extracts: u64,
+    pub exports: u64,
     /// Exports of others that named them.
     pub withdrawn: u64,
 }
@@ -44,18 +44,18 @@ pub struct ErasedExports {
 /// files and exports of others that name them.
 pub async fn erase(
     index: &Index,
-    extracts: &Path,
+    exports: &Path,
     whose: ErasureSubjects<'_>,
 ) -> Result<ErasedExports, Error> {
     let mut requests = whose.requests.clone();
     requests.extend(index.requests_of(whose.numbers).await?);
-    let mut erased = ErasedExports { extracts: 0, withdrawn: 0 };
-    for file in files_in(extracts)? {
+    let mut erased = ErasedExports { exports: 0, withdrawn: 0 };
+    for file in files_in(exports)? {
         let name = file.file_stem().and_then(|name| name.to_str());
         let request = name.and_then(|name| name.parse::<Uuid>().ok());
         // Any other name is a temporary file of an interrupted preparation.
         if request.is_none_or(|request| requests.contains(&request)) && remove(&file)? {
-            erased.extracts += u64::from(request.is_some());
+            erased.exports += u64::from(request.is_some());
         }
     }
     let texts = SearchTerms::new(&[whose.addresses, whose.known_by].concat())?;
@@ -65,7 +65,7 @@ pub async fn erase(
     let hashes = addresses.collect();
     Box::pin(index.erase(whose.numbers, whose.addresses, &texts, hashes)).await?;
     // After the index: exports prepared from now on do not name them.
-    for file in files_in(extracts)? {
+    for file in files_in(exports)? {
         if texts.match_zip(&file)? && remove(&file)? {
             erased.withdrawn += 1;
         }

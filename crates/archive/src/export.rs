@@ -21,7 +21,7 @@ use crate::table::csv;
 use crate::{Entry, Error, Kind};
 
 /// The `typ` of a manifest's signature.
-pub const SIGNED_AS: &str = "log-extract+jwt";
+pub const SIGNED_AS: &str = "log-export+jwt";
 /// The permissions of unpacked files: private to their owner.
 const MODE: u32 = 0o600;
 

@@ -78,7 +78,7 @@ const CREATE: &str = "
         one INTEGER PRIMARY KEY CHECK (one = 1),
         messages INTEGER NOT NULL,
         addresses INTEGER NOT NULL,
-        extracts INTEGER NOT NULL,
+        exports INTEGER NOT NULL,
         digest TEXT NOT NULL,
         kept TEXT NOT NULL        -- numbers, as a JSON array
     ) STRICT;";

@@ -70,8 +70,8 @@ impl Home {
     }
 
     /// Message-log exports, until their links expire.
-    pub fn extracts(&self) -> PathBuf {
-        self.0.join("extracts")
+    pub fn exports(&self) -> PathBuf {
+        self.0.join("exports")
     }
 
     /// The embedded mail platform's directory.

@@ -20,7 +20,7 @@ pub(crate) const SEAL: &str = "intake-letter";
 /// How a letter declares that it is automatic.
 pub(crate) fn automatic(kind: LetterKind) -> AutoSubmitted {
     match kind {
-        LetterKind::Reminder | LetterKind::Extract => AutoSubmitted::Generated,
+        LetterKind::Reminder | LetterKind::Export => AutoSubmitted::Generated,
         LetterKind::Received
         | LetterKind::Help
         | LetterKind::Closed

@@ -25,7 +25,7 @@ pub use lmtp::{
     Verdict,
 };
 pub use portal::{CONFIRM, portal};
-pub use process::{Extracts, ProcessorSettings, RequestProcessor, claim_reminders};
+pub use process::{Exports, ProcessorSettings, RequestProcessor, claim_reminders};
 pub use reading::{Identifiers, Kind, Language, Reader, Reading, Unreadable};
 pub use store::{LetterKind, Message, MessageStatus, NewMessage, Route, Store};
 pub use writer::MessageWriter;

@@ -37,7 +37,7 @@ const QUIET: TimeDelta = TimeDelta::days(1);
 
 /// Makes links of message-log exports when their letters are written.
 #[async_trait]
-pub trait Extracts: Send + Sync {
+pub trait Exports: Send + Sync {
     /// Makes a new link, a path on the portal, for the export of a log request, and revokes the
     /// previous one. `None` if no export is ready; the error is a short code, and the letter is
     /// retried.
@@ -55,7 +55,7 @@ pub struct ProcessorSettings {
     /// The templates of letters.
     pub templates: Templates,
     /// Makes the links of exports; without it their letters wait.
-    pub extracts: Option<Arc<dyn Extracts>>,
+    pub exports: Option<Arc<dyn Exports>>,
     /// The portal's URL, without a trailing slash, e.g. `https://voucher.agency.example`.
     pub portal: Option<String>,
 }

@@ -4,7 +4,7 @@
 //! adds up the sets itself. Only the calendar is the engine's: the instant at which a phase begins.
 //! Embedded and shared stores are checked alike.
 
-mod extracts;
+mod exports;
 mod row;
 mod source;
 mod vouchers;
@@ -17,7 +17,7 @@ use domain::{Capability, Event, Hold, PhaseId, Plan, Standing};
 use roaring::RoaringBitmap;
 use sql::PgConnectOptions;
 
-use self::extracts::Extracts;
+use self::exports::Exports;
 use self::row::Row;
 use self::source::Source;
 use self::vouchers::Granted;
@@ -37,7 +37,7 @@ pub struct Proof {
     /// Vouchers redeemed.
     pub redeemed: u64,
     /// Log requests whose export was delivered.
-    pub extracts: u64,
+    pub exports: u64,
     /// Violations, one sentence each; none is the proof.
     pub problems: Vec<String>,
 }
@@ -66,7 +66,7 @@ struct FromLog {
     newest: i64,
     plan: Option<Box<Plan>>,
     vouchers: Granted,
-    extracts: Extracts,
+    exports: Exports,
 }
 
 /// Checks an embedded store.
@@ -92,7 +92,7 @@ fn add_up(log: &FromLog, directory: &Directory) -> Proof {
     let mut proof = Proof { activated, problems, ..Proof::default() };
     sums(log, &mut proof);
     (proof.vouchers, proof.redeemed) = (log.vouchers.issued(), log.vouchers.redeemed());
-    proof.extracts = u64::try_from(log.extracts.served()).unwrap_or(u64::MAX);
+    proof.exports = u64::try_from(log.exports.served()).unwrap_or(u64::MAX);
     proof.in_directory = directory.get(&None).map_or(0, RoaringBitmap::len);
     for capability in domain::Capabilities::OF_PLATFORM.iter() {
         let closed = log.closed.get(&capability).cloned().unwrap_or_default();
@@ -207,7 +207,7 @@ impl FromLog {
             let wrong = &mut self.wrong;
             let mut row = Row { position, at, actor, plan, activated, withdrawn, wrong };
             self.vouchers.add(&event, &mut row);
-            self.extracts.add(&event, &mut row);
+            self.exports.add(&event, &mut row);
         }
         if let Event::MailboxesRegistered(event) = event {
             let dates = (event.first..).zip(event.activated_on.iter());

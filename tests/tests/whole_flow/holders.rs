@@ -31,7 +31,7 @@ async fn holders_get_their_vouchers_and_logs_through_a_whole_programme_that_cras
     assert_eq!(proof.problems, [""; 0]);
     let proven = (proof.vouchers, proof.redeemed);
     assert_eq!(proven, (told.granted, told.redeemed));
-    assert_eq!(proof.extracts, told.logs);
+    assert_eq!(proof.exports, told.logs);
 }
 
 #[tokio::test]

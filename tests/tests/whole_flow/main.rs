@@ -5,7 +5,7 @@
 mod cec_pac;
 mod crashes;
 mod deploy;
-mod extract_letters;
+mod export_letters;
 mod holders;
 mod intake;
 mod intake_cases;

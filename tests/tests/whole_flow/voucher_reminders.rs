@@ -155,7 +155,7 @@ fn processor(
         relay,
         from: Some("voucher@agency.example".parse().unwrap()),
         templates: intake::Templates::built_in().unwrap(),
-        extracts: None,
+        exports: None,
         portal: None,
     };
     let registry = Arc::clone(&running.engine.store.registry);

@@ -17,7 +17,7 @@ pub struct Remaining {
     /// The contents of the index.
     pub held: Held,
     /// The number of exports.
-    pub extracts: usize,
+    pub exports: usize,
     /// Messages kept for mailboxes under a hold.
     pub kept: u64,
     /// The last recorded destruction, and its instant.
@@ -27,7 +27,7 @@ pub struct Remaining {
 impl Remaining {
     /// Is nothing left but messages kept by a hold?
     pub fn is_empty(&self) -> bool {
-        let nothing = self.extracts == 0 && self.held.links == 0;
+        let nothing = self.exports == 0 && self.held.links == 0;
         let named = self.held.names == 0 || self.kept > 0;
         self.destroyed.is_some() && nothing && named && self.held.messages == self.kept
     }
@@ -56,16 +56,16 @@ impl Archive {
         } else {
             if let Some((_, destroyed)) = &recorded
                 && self.index.held().await? == Held::default()
-                && self.extracts()?.is_empty()
+                && self.exports()?.is_empty()
             {
                 return Ok(destroyed.clone());
             }
             let kept = under_hold.iter().map(|(number, _)| *number);
-            let extracts = u64::try_from(self.extracts()?.len()).unwrap_or(u64::MAX);
-            self.index.begin_destruction(kept.collect(), extracts).await?
+            let exports = u64::try_from(self.exports()?.len()).unwrap_or(u64::MAX);
+            self.index.begin_destruction(kept.collect(), exports).await?
         };
         self.index.wipe(&addresses(under_hold)).await?;
-        for file in self.extracts()? {
+        for file in self.exports()? {
             remove(&file)?;
         }
         let is_recorded = recorded.is_some_and(|(_, recorded)| recorded == destruction);
@@ -82,7 +82,7 @@ impl Archive {
         Ok(Remaining {
             kept: u64::try_from(kept.len()).unwrap_or(u64::MAX),
             held: self.index.held().await?,
-            extracts: self.extracts()?.len(),
+            exports: self.exports()?.len(),
             destroyed: self.read_state(|state| state.log_requests.destroyed.clone()).await?,
         })
     }

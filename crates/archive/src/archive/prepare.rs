@@ -83,18 +83,18 @@ impl Archive {
             zone,
         };
         let now = self.journal.now();
-        let extract = Export::pack(&subject, &entries, &self.keys, now)?;
+        let export = Export::pack(&subject, &entries, &self.keys, now)?;
         let expires_at = now.checked_add_signed(terms.lasting).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        self.keep(request, &extract.bytes)?;
+        self.keep(request, &export.bytes)?;
         let secret = self.link(request, &open, holder, (expires_at, !terms.by_letter)).await?;
         let prepared = LogExportPrepared {
             request,
             number: open.number,
-            files: extract.files,
-            rows: extract.rows,
-            first: extract.first,
-            last: extract.last,
-            sha256: extract.sha256,
+            files: export.files,
+            rows: export.rows,
+            first: export.first,
+            last: export.last,
+            sha256: export.sha256,
             expires_at,
         };
         self.decide(LogCommand::Prepare(prepared.clone()), origin).await?;

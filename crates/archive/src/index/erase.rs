@@ -31,13 +31,13 @@ type DestructionRow = (i64, i64, i64, String, String);
 impl Index {
     /// An interrupted destruction.
     pub(crate) async fn begun_destruction(&self) -> Result<Option<LogsDestroyed>, Error> {
-        const BEGUN: &str = "SELECT messages, addresses, extracts, digest, kept FROM destruction";
-        let read = |(messages, addresses, extracts, digest, kept): DestructionRow| {
+        const BEGUN: &str = "SELECT messages, addresses, exports, digest, kept FROM destruction";
+        let read = |(messages, addresses, exports, digest, kept): DestructionRow| {
             let kept: Vec<u32> = serde_json::from_str(&kept).map_err(|error| error.to_string())?;
             Ok(LogsDestroyed {
                 messages: messages.unsigned_abs(),
                 addresses: addresses.unsigned_abs(),
-                extracts: extracts.unsigned_abs(),
+                extracts: exports.unsigned_abs(),
                 digest,
                 kept: kept.into_iter().collect(),
             })
@@ -49,13 +49,13 @@ impl Index {
     pub(crate) async fn begin_destruction(
         &self,
         kept: MailboxSet,
-        extracts: u64,
+        exports: u64,
     ) -> Result<LogsDestroyed, Error> {
         let held = self.held().await?;
         let destroyed = LogsDestroyed {
             messages: held.messages,
             addresses: held.names,
-            extracts,
+            extracts: exports,
             digest: self.digest().await?,
             kept,
         };

@@ -27,7 +27,7 @@ async fn an_interrupted_destruction_is_completed_and_recorded_once() {
         world.at(ENDED);
         world.archive.expire(&origin()).await.unwrap();
         // An export that is not deleted yet.
-        let left = world.folder.path().join("extracts/left.zip");
+        let left = world.folder.path().join("exports/left.zip");
         std::fs::write(&left, ANNA).unwrap();
         let first = world.another().await;
         let ended = ended_after(waits, first.destroy(&[], &origin())).await;
@@ -82,8 +82,8 @@ async fn an_interrupted_preparation_is_repeated_and_one_link_is_valid() {
             assert!(matches!(opened, Access::Unknown), "after {waits} waits: {opened:?}");
         }
         archive.expire(&origin()).await.unwrap();
-        let extracts = std::fs::read_dir(world.folder.path().join("extracts")).unwrap();
-        assert_eq!((extracts.count(), archive.index().held().await.unwrap().links), (1, 1));
+        let exports = std::fs::read_dir(world.folder.path().join("exports")).unwrap();
+        assert_eq!((exports.count(), archive.index().held().await.unwrap().links), (1, 1));
         match ended {
             Some(_) if waits % 2 == 1 => {
                 assert!(killed > 3, "it was killed {killed} times only");
@@ -101,18 +101,18 @@ async fn repeating_an_interrupted_erasure_completes_it() {
     for waits in 0..MOST {
         let world = World::new().await;
         let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
-        let extracts = world.folder.path().join("extracts");
-        let extract = extracts.join(format!("{}.zip", ready.prepared.request));
+        let exports = world.folder.path().join("exports");
+        let export = exports.join(format!("{}.zip", ready.prepared.request));
         // The temporary file of an interrupted preparation.
-        std::fs::write(extracts.join(".tmp1f2a"), ANNA).unwrap();
+        std::fs::write(exports.join(".tmp1f2a"), ANNA).unwrap();
         let of_bruno = world.archive.index().messages(BRUNO, Period::ALL).await.unwrap();
         let open = async || Index::open(&world.folder.path().join("archive.db")).await.unwrap();
         let first = open().await;
-        let ended = ended_after(waits, erase_anna(&first, &extracts)).await;
+        let ended = ended_after(waits, erase_anna(&first, &exports)).await;
         first.close().await.unwrap();
         let index = open().await;
-        erase_anna(&index, &extracts).await.unwrap();
-        assert!(!extract.exists(), "the extract is there after {waits} waits");
+        erase_anna(&index, &exports).await.unwrap();
+        assert!(!export.exists(), "the export is there after {waits} waits");
         assert_eq!(holding(&world, &OF_ANNA), [""; 0], "after {waits} waits");
         assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
         if ended.is_some() {

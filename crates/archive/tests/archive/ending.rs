@@ -79,11 +79,11 @@ async fn an_erased_holder_leaves_no_residue_and_others_keep_their_entries() {
     let index = world.archive.index();
     assert!(index.residue(&["ANNA.ROSSI".to_owned()]).await.unwrap() > 0);
     let of_bruno = index.messages(BRUNO, Period::ALL).await.unwrap();
-    let extracts = world.folder.path().join("extracts");
-    let extract = extracts.join(format!("{}.zip", ready.prepared.request));
-    assert!(extract.is_file());
-    assert_eq!(erase_anna(index, &extracts).await.unwrap().extracts, 1);
-    assert!(!extract.exists());
+    let exports = world.folder.path().join("exports");
+    let export = exports.join(format!("{}.zip", ready.prepared.request));
+    assert!(export.is_file());
+    assert_eq!(erase_anna(index, &exports).await.unwrap().exports, 1);
+    assert!(!export.exists());
     assert_eq!(index.residue(&["anna.rossi".to_owned()]).await.unwrap(), 0);
     assert_eq!(holding(&world, &OF_ANNA), [""; 0]);
     assert_eq!(index.messages(BRUNO, Period::ALL).await.unwrap(), of_bruno);
@@ -118,13 +118,13 @@ async fn an_erased_holder_is_not_named_in_messages_and_exports_of_others() {
         .await;
     let theirs = world.verified_of(1, Requester::Holder).await;
     world.prepare_for(theirs, &bruno()).await.unwrap();
-    let (index, extracts) = (world.archive.index(), world.folder.path().join("extracts"));
+    let (index, exports) = (world.archive.index(), world.folder.path().join("exports"));
     let texts = [ANNA, ANNA_IS, ANNA_AT_HOME].map(str::to_owned);
     assert!(index.residue(&texts).await.unwrap() >= 4);
     assert_eq!(world.archive.withdrawn().await.unwrap(), []);
     assert_eq!(
-        erase_anna(index, &extracts).await.unwrap(),
-        ErasedExports { extracts: 0, withdrawn: 1 }
+        erase_anna(index, &exports).await.unwrap(),
+        ErasedExports { exports: 0, withdrawn: 1 }
     );
     assert_eq!(index.residue(&texts).await.unwrap(), 0);
     assert_eq!(holding(&world, &[ANNA, ANNA_IS, ANNA_AT_HOME]), [""; 0]);
@@ -134,15 +134,15 @@ async fn an_erased_holder_is_not_named_in_messages_and_exports_of_others() {
     let anew = world.prepare_for(theirs, &bruno()).await.unwrap();
     assert_eq!(anew.prepared.rows, 6);
     assert_eq!(
-        erase_anna(index, &extracts).await.unwrap(),
-        ErasedExports { extracts: 0, withdrawn: 0 }
+        erase_anna(index, &exports).await.unwrap(),
+        ErasedExports { exports: 0, withdrawn: 0 }
     );
 }
 
 #[tokio::test]
 async fn logs_indexed_later_do_not_restore_an_erased_holder() {
     let world = World::new().await;
-    erase_anna(world.archive.index(), &world.folder.path().join("extracts")).await.unwrap();
+    erase_anna(world.archive.index(), &world.folder.path().join("exports")).await.unwrap();
     let read = world
         .read(&[
             ("smtpd", "77AA41C4: client=mail.casa.example[192.0.2.4]"),

@@ -59,9 +59,9 @@ async fn a_link_expires_at_its_instant_and_its_export_is_deleted() {
     world.at("2016-06-01T10:00:00Z");
     let late = world.archive.serve(&ready.secret, "").await.unwrap();
     assert!(matches!(late, Access::Expired), "{late:?}");
-    assert_eq!(world.archive.remaining(&[]).await.unwrap().extracts, 1);
+    assert_eq!(world.archive.remaining(&[]).await.unwrap().exports, 1);
     assert_eq!(world.archive.expire(&origin()).await.unwrap().len(), 1);
-    assert_eq!(world.archive.remaining(&[]).await.unwrap().extracts, 0);
+    assert_eq!(world.archive.remaining(&[]).await.unwrap().exports, 0);
     let late = world.archive.check_link(&ready.secret).await.unwrap();
     assert!(matches!(late, Access::Expired), "{late:?}");
     assert_eq!(outcomes(&world).await.last(), Some(&ExportAccess::Expired));
@@ -82,7 +82,7 @@ async fn a_new_link_replaces_the_previous_one() {
 async fn a_changed_or_lost_export_is_not_served() {
     let world = World::new().await;
     let ready = world.prepare(world.verified(Requester::Holder).await).await.unwrap();
-    let file = world.folder.path().join(format!("extracts/{}.zip", ready.prepared.request));
+    let file = world.folder.path().join(format!("exports/{}.zip", ready.prepared.request));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -176,7 +176,7 @@ async fn only_expired_exports_are_deleted() {
     let open = world.prepare(world.verified(Requester::Authority).await).await.unwrap();
     let folder = world.archive.folder();
     let half = folder.join(".tmpwritten");
-    fs::write(&half, "half of an extract").unwrap();
+    fs::write(&half, "half of an export").unwrap();
     let here =
         |ready: &archive::Ready| folder.join(format!("{}.zip", ready.prepared.request)).is_file();
     let journal = world.archive.journal();
@@ -212,7 +212,7 @@ async fn a_letter_gets_a_new_link_only_while_the_export_is_ready() {
     assert!(matches!(opened, Access::Export(_)), "{opened:?}");
     world.at("2016-06-01T10:00:00Z");
     let late = world.archive.check_link(&secret).await.unwrap();
-    assert!(matches!(late, Access::Expired), "its time is that of its extract: {late:?}");
+    assert!(matches!(late, Access::Expired), "its time is that of its export: {late:?}");
     world.archive.expire(&origin()).await.unwrap();
     assert_eq!(relink().await, None);
 }

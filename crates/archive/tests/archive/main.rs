@@ -6,7 +6,7 @@
 mod contract;
 mod crashes;
 mod ending;
-mod extracts;
+mod exports;
 mod index_crashes;
 mod links;
 mod maillog;

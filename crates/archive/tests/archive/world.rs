@@ -66,11 +66,11 @@ pub(crate) fn bruno() -> Holder {
 /// Erases Anna from an index and a folder of exports, without known open requests.
 pub(crate) async fn erase_anna(
     index: &Index,
-    extracts: &Path,
+    exports: &Path,
 ) -> Result<ErasedExports, archive::Error> {
     let (numbers, addresses) = (RoaringBitmap::from([0]), [ANNA.to_owned()]);
     let requests = BTreeSet::new();
-    let keys = Keyring::open(&extracts.with_file_name("keys")).unwrap();
+    let keys = Keyring::open(&exports.with_file_name("keys")).unwrap();
     let known_by = [ANNA_IS.to_owned(), ANNA_AT_HOME.to_owned()];
     let whose = ErasureSubjects {
         numbers: &numbers,
@@ -79,7 +79,7 @@ pub(crate) async fn erase_anna(
         keys: &keys,
         requests: &requests,
     };
-    archive::erase(index, extracts, whose).await
+    archive::erase(index, exports, whose).await
 }
 
 impl World {
@@ -107,8 +107,8 @@ impl World {
         let keys =
             Keyring::open_or_make(&folder.path().join("keys"), clock.now(), &mut SysRng).unwrap();
         let index = Index::open(&folder.path().join("archive.db")).await.unwrap();
-        let extracts = folder.path().join("extracts");
-        let archive = Arc::new(Archive::new(Arc::new(journal), index, keys, extracts));
+        let exports = folder.path().join("exports");
+        let archive = Arc::new(Archive::new(Arc::new(journal), index, keys, exports));
         let world = Self { folder, archive, clock };
         world.read_a_log().await;
         world.at(OPEN);
@@ -120,7 +120,7 @@ impl World {
         let path = |name: &str| self.folder.path().join(name);
         let index = Index::open(&path("archive.db")).await.unwrap();
         let keys = Keyring::open(&path("keys")).unwrap();
-        Archive::new(Arc::clone(self.archive.journal()), index, keys, path("extracts"))
+        Archive::new(Arc::clone(self.archive.journal()), index, keys, path("exports"))
     }
 
     async fn read_a_log(&self) {
@@ -226,7 +226,7 @@ impl World {
         let mut files = Vec::new();
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
-            if path.ends_with("extracts") {
+            if path.ends_with("exports") {
                 files.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
             } else if path.is_file() {
                 files.push(path);

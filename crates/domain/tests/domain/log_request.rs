@@ -49,7 +49,7 @@ impl World {
         self.ask(when, LogCommand::Request(asked(request, number, by))).map(|_| request)
     }
 
-    /// A request whose extract lies ready until then.
+    /// A request whose export lies ready until then.
     fn served(&mut self, when: &str, until: &str) -> Uuid {
         let request = self.request(when, 0, Requester::Holder).unwrap();
         self.ask(when, verify(request)).unwrap();
@@ -196,7 +196,7 @@ fn a_refused_request_is_over_and_may_be_made_again() {
 }
 
 #[test]
-fn every_look_at_an_extract_is_an_event_also_of_one_that_is_gone() {
+fn every_look_at_an_export_is_an_event_also_of_one_that_is_gone() {
     let mut world = World::new();
     let until = "2015-10-18T00:00:00Z";
     let request = world.served(FIRST, until);

@@ -123,7 +123,7 @@ async fn carry_out(
     }
     logs.expect_none_unknown(&*store.journal().state().await?)?;
     if let Some(home) = logs.folder() {
-        archive::delete_expired(store.journal(), &home.extracts()).await?;
+        archive::delete_expired(store.journal(), &home.exports()).await?;
     }
     let archive = logs.present_or_to_come(store.settings(), &pending)?;
     let registry = store.registry().await?;

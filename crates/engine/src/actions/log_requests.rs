@@ -180,7 +180,7 @@ impl PrepareExports<'_> {
         if by_letter {
             // Before the export is recorded: the letter waits for it, so a crash loses no letter.
             let now = store.journal().now();
-            store.messages().await?.queue_extract(request, number, now).await?;
+            store.messages().await?.queue_export(request, number, now).await?;
         }
         let archive = store.archive().await?;
         let logs: &dyn LogArchive = match self.log_table {

@@ -37,7 +37,7 @@ impl MessageLogs {
                 ));
             }
         };
-        let exists = home.archive().exists() || home.extracts().exists();
+        let exists = home.archive().exists() || home.exports().exists();
         let folder = match (exists, never) {
             (true, false) => Some(home),
             (true, true) => {

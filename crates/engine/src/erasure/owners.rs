@@ -21,7 +21,7 @@ pub(super) struct MailLogIndex {
 impl MailLogIndex {
     pub(super) async fn open(home: &Home, keys: Keyring) -> Result<Self, Error> {
         let index = archive::Index::open(&home.archive()).await?;
-        Ok(Self { index, exports: home.extracts(), keys })
+        Ok(Self { index, exports: home.exports(), keys })
     }
 }
 
@@ -52,9 +52,9 @@ impl Erase for MailLogIndex {
             requests: &pending.requests,
         };
         let gone = archive::erase(&self.index, &self.exports, theirs).await?;
-        erased.insert("extracts".to_owned(), gone.extracts);
+        erased.insert("exports".to_owned(), gone.exports);
         if gone.withdrawn > 0 {
-            erased.insert("withdrawn-extracts".to_owned(), gone.withdrawn);
+            erased.insert("withdrawn-exports".to_owned(), gone.withdrawn);
         }
         Ok(())
     }

@@ -10,10 +10,10 @@ use eventstore::Journal;
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "extracts";
+pub(super) const NAME: &str = "exports";
 
 pub(super) fn build(context: &Context) -> Result<Discard, Error> {
-    let folder = context.store.settings().archive_home()?.extracts();
+    let folder = context.store.settings().archive_home()?.exports();
     Ok(Discard { journal: Arc::clone(&context.journal), folder })
 }
 

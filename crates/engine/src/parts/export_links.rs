@@ -37,7 +37,7 @@ impl ExportLinks {
 }
 
 #[async_trait]
-impl intake::Extracts for ExportLinks {
+impl intake::Exports for ExportLinks {
     async fn link(&self, request: Uuid) -> Result<Option<String>, String> {
         self.make(request).await.map_err(|error| {
             tracing::error!(%request, "{error}");

@@ -66,7 +66,7 @@ pub async fn intake(stores: StoreSettings, settings: IntakeSettings) -> Result<(
     if stores.has_archive() {
         let (journal, registry) = (Arc::clone(&journal), Arc::clone(&registry));
         let links = ExportLinks { journal, registry, settings: stores };
-        processing.extracts = Some(Arc::new(links));
+        processing.exports = Some(Arc::new(links));
     }
     let processor = RequestProcessor::new(Arc::clone(&messages), vouchers, registry, processing);
     let server = Server::bind(&listen, rules, limits, Arc::new(writer)).await?;
@@ -102,7 +102,7 @@ fn processing(settings: IntakeSettings) -> Result<ProcessorSettings, Error> {
         Some(folder) => Templates::in_folder(folder)?,
         None => Templates::built_in()?,
     };
-    Ok(ProcessorSettings { reader, relay: transport, from, templates, extracts: None, portal })
+    Ok(ProcessorSettings { reader, relay: transport, from, templates, exports: None, portal })
 }
 
 fn rules(settings: &IntakeSettings, address: &watch::Sender<String>) -> Rules {

@@ -36,7 +36,7 @@ impl StoreSettings {
         let home = self.archive_home()?;
         home.create()?;
         let index = Index::open(&home.archive()).await?;
-        Ok(Archive::new(journal, index, self.keyring()?, home.extracts()))
+        Ok(Archive::new(journal, index, self.keyring()?, home.exports()))
     }
 }
 

@@ -21,10 +21,10 @@ macro_rules! built_in {
 
 const CATALOGUE: Catalogue = Catalogue {
     built_in: built_in!(
-        "received", "help", "closed", "confirm", "granted", "refused", "reminder", "extract"
+        "received", "help", "closed", "confirm", "granted", "refused", "reminder", "export"
     ),
     required: |name| match name.split('.').next() {
-        Some("confirm" | "extract") => &["link"],
+        Some("confirm" | "export") => &["link"],
         Some("granted") => &["code"],
         _ => &[],
     },
@@ -144,7 +144,7 @@ mod tests {
     fn a_letter_is_never_sent_without_what_its_reader_needs() {
         for (name, text, why) in [
             ("confirm.en.txt", "Confirm\n\nDo it.\n", "lacks the link"),
-            ("extract.it.txt", "Registro\n\nEccolo.\n", "lacks the link"),
+            ("export.it.txt", "Registro\n\nEccolo.\n", "lacks the link"),
             ("granted.it.txt", "Voucher\n\n{{ token }}\n", "lacks the code"),
             (
                 "granted.it.txt",

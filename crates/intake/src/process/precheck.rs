@@ -44,7 +44,7 @@ pub(super) enum Precheck {
 
 /// The log request of a letter with an export.
 pub(super) fn request_of(letter: &DueLetter) -> Option<Uuid> {
-    let request = letter.why.as_deref().filter(|_| letter.kind == LetterKind::Extract);
+    let request = letter.why.as_deref().filter(|_| letter.kind == LetterKind::Export);
     request.and_then(|request| request.parse().ok())
 }
 
@@ -62,8 +62,8 @@ pub(super) fn precheck(
             let route = Some(route(state, mailbox, now));
             Precheck::Send(Facts { route, redeem_by, until: None })
         }
-        (LetterKind::Extract, Some(mailbox)) => export(state, letter, mailbox, links, now),
-        (LetterKind::Reminder, _) | (LetterKind::Extract, None) => Precheck::Obsolete,
+        (LetterKind::Export, Some(mailbox)) => export(state, letter, mailbox, links, now),
+        (LetterKind::Reminder, _) | (LetterKind::Export, None) => Precheck::Obsolete,
         (LetterKind::Confirm | LetterKind::Granted, Some(mailbox))
             if letter.route == Route::Mailbox && !receives(state, mailbox, now) =>
         {

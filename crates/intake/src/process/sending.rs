@@ -100,7 +100,7 @@ impl RequestProcessor {
             return Ok(());
         }
         let mut enclosed = Enclosed { path, code: None, facts };
-        if waiting.kind == LetterKind::Extract {
+        if waiting.kind == LetterKind::Export {
             match self.export_link(waiting, now).await {
                 Ok(path) => enclosed.path = Some(path),
                 Err(sent) => return self.store.settle(waiting, sent, now).await,
@@ -166,7 +166,7 @@ impl RequestProcessor {
         mut waiting: DueLetter,
         now: DateTime<Utc>,
     ) -> Result<Option<(DueLetter, Facts)>, Error> {
-        let links = self.settings.extracts.is_some();
+        let links = self.settings.exports.is_some();
         let checked = {
             let snapshot = self.vouchers.journal.state().await?;
             precheck(&snapshot, &waiting, links, now)
@@ -200,10 +200,10 @@ impl RequestProcessor {
         waiting: &DueLetter,
         now: DateTime<Utc>,
     ) -> Result<String, LetterOutcome> {
-        let (Some(extracts), Some(request)) = (&self.settings.extracts, request_of(waiting)) else {
+        let (Some(exports), Some(request)) = (&self.settings.exports, request_of(waiting)) else {
             return Err(LetterOutcome::Obsolete);
         };
-        match extracts.link(request).await {
+        match exports.link(request).await {
             Ok(Some(path)) => Ok(path),
             Ok(None) => Err(LetterOutcome::Obsolete),
             Err(cause) => Err(after(&Outcome::Deferred { cause }, waiting, now)),

@@ -24,7 +24,7 @@ pub enum LetterKind {
     /// A reminder of an unused voucher.
     Reminder,
     /// The link of a message-log export.
-    Extract,
+    Export,
 }
 
 /// The recipient of a letter.
@@ -41,7 +41,7 @@ pub enum Route {
 codes!(LetterKind {
     Received = "received", Help = "help", Closed = "closed", Confirm = "confirm",
     Granted = "granted", Refused = "refused", Reminder = "reminder",
-    Extract = "extract",
+    Export = "export",
 });
 codes!(Route { Sender = "sender", Mailbox = "mailbox", Notice = "notice" });
 

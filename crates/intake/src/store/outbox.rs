@@ -101,7 +101,7 @@ impl Store {
     ) -> Result<bool, Error> {
         const NOTIFIED: &str = "
             SELECT number FROM letter WHERE mailbox = $1 AND route <> 'sender' AND created_at > $2
-            AND kind NOT IN ('reminder', 'extract') AND status IN ('waiting', 'claimed', 'sent') \
+            AND kind NOT IN ('reminder', 'export') AND status IN ('waiting', 'claimed', 'sent') \
             LIMIT 1";
         self.any(NOTIFIED, params![mailbox, micros(since)]).await
     }
@@ -152,7 +152,7 @@ impl Store {
 
     /// Queues a letter with the link of a message-log export, to be sent once the export is ready.
     /// False if one is queued already.
-    pub async fn queue_extract(
+    pub async fn queue_export(
         &self,
         request: Uuid,
         mailbox: u32,
@@ -160,13 +160,13 @@ impl Store {
     ) -> Result<bool, Error> {
         const WAITS: &str = "
             SELECT number FROM letter
-            WHERE mailbox = $1 AND why = $2 AND kind = 'extract' AND status IN ('waiting', \
+            WHERE mailbox = $1 AND why = $2 AND kind = 'export' AND status IN ('waiting', \
             'claimed')";
         let why = request.to_string();
         if self.any(WAITS, params![mailbox, why.as_str()]).await? {
             return Ok(false);
         }
-        let (kind, mailbox, route) = (LetterKind::Extract, Some(mailbox), Route::Notice);
+        let (kind, mailbox, route) = (LetterKind::Export, Some(mailbox), Route::Notice);
         let letter = NewLetter { kind, message: NONE, mailbox, route, why: Some(&why) };
         let mut writing = self.tables.begin().await?;
         write(&mut writing, letter, now).await?;

@@ -74,7 +74,7 @@ impl Holders {
         let home = &engine.store.home;
         let index = Index::open(&home.archive()).await?;
         let keys = keys(home, &*engine.clock())?;
-        let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.extracts());
+        let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.exports());
         match task {
             Task::Stray(number) => {
                 let answer = request(&office, number).await;

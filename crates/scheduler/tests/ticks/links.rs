@@ -1,4 +1,4 @@
-//! Links of extracts that have had their time end in one sweep, at its first occurrence after that.
+//! Links of exports that have had their time end in one sweep, at its first occurrence after that.
 
 use domain::{
     Event, LogExportPrepared, LogRequested, LogRequesterVerified, MessageLogRules, Requester,
@@ -7,7 +7,7 @@ use domain::{
 
 use crate::support::{World, plan, utc};
 
-/// Two extracts: the link of one ends at noon of 1 June 2016, the other's a month later; the sweep
+/// Two exports: the link of one ends at noon of 1 June 2016, the other's a month later; the sweep
 /// comes at three in the morning in Rome.
 async fn handed_out() -> World {
     let mut plan = plan(&[]);

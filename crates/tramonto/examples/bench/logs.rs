@@ -1,4 +1,4 @@
-//! Mail servers' logs into the index, and extracts out of it: generated lines of Postfix and
+//! Mail servers' logs into the index, and exports out of it: generated lines of Postfix and
 //! Dovecot in rotated files, most of them compressed, as a service of 1,200,000 mailboxes writes
 //! them.
 
@@ -67,7 +67,7 @@ pub(crate) async fn measure(args: &Args, report: &mut Report) -> Fallible<()> {
     for file in &files {
         std::fs::remove_file(file)?;
     }
-    extracts(folder.path(), &path, zone, report).await
+    exports(folder.path(), &path, zone, report).await
 }
 
 /// What was read; how long it took in all, for the first tenth and for the last.
@@ -105,7 +105,7 @@ async fn read(
 }
 
 /// From an address to a signed ZIP file, the index just opened.
-async fn extracts(
+async fn exports(
     folder: &Path,
     path: &Path,
     zone: chrono_tz::Tz,
@@ -130,11 +130,11 @@ async fn extracts(
         let begun = Instant::now();
         let index = Index::open_read_only(path).await?;
         let entries = index.messages(&address, Period::ALL).await?;
-        let extract = Export::pack(&subject, &entries, &keys, now)?;
+        let export = Export::pack(&subject, &entries, &keys, now)?;
         let lasted = begun.elapsed();
         index.close().await?;
         if number == 0 {
-            largest = extract.rows;
+            largest = export.rows;
             let what = format!("export of the mailbox with most entries, {}", whole_of(largest));
             report.row(what, milliseconds(lasted), format!("{} asked for", seconds(AIM)));
         } else {

@@ -67,7 +67,7 @@ enum Way {
     Vouchers,
     /// E-mails delivered to the intake.
     Lmtp,
-    /// Mail servers' logs read into the index, and extracts out of it.
+    /// Mail servers' logs read into the index, and exports out of it.
     Logs,
 }
 

@@ -74,17 +74,17 @@ fn status(left: &MailLogsLeft, global: &Global) -> Result<ExitCode, Error> {
     let destroyed = remaining.destroyed.as_ref();
     let destroyed = destroyed.map(|(at, record)| json!({ "at": at, "record": record }));
     let told = json!({ "gone": left.is_gone(), "due": due, "held": remaining.held,
-        "kept": remaining.kept, "extracts": remaining.extracts, "destroyed": destroyed });
+        "kept": remaining.kept, "exports": remaining.exports, "destroyed": destroyed });
     print(&told, words(left), global)?;
     Ok(if due { Exit::Found.into() } else { Exit::Done.into() })
 }
 
 fn words(left: &MailLogsLeft) -> String {
     let remaining = &left.remaining;
-    let (held, kept, extracts) = (remaining.held.messages, remaining.kept, remaining.extracts);
+    let (held, kept, exports) = (remaining.held.messages, remaining.kept, remaining.exports);
     match &remaining.destroyed {
         None => {
-            format!("the logs are not destroyed: {} messages, {extracts} extracts", count(held))
+            format!("the logs are not destroyed: {} messages, {exports} exports", count(held))
         }
         Some((at, event)) if left.is_gone() => {
             let gone = format!("the logs were destroyed on {}; sha256 {}", utc(*at), event.digest);
@@ -100,7 +100,7 @@ fn words(left: &MailLogsLeft) -> String {
         }
         Some((at, _)) => format!(
             "logs were destroyed on {}, and there are {} messages that no hold keeps and \
-             {extracts} extracts; destroy them: tramonto mail-log destroy",
+             {exports} exports; destroy them: tramonto mail-log destroy",
             utc(*at),
             count(held.saturating_sub(kept))
         ),

@@ -69,7 +69,7 @@ fn a_holder_is_erased_from_every_byte_once_the_mailbox_is_closed() {
 }
 
 #[test]
-fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_and_e_mails() {
+fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_exports_and_e_mails() {
     let scene = logs::scene();
     let (address, number) = scene.activated();
     let row = scene.row(usize::try_from(number).expect("small") + 1);
@@ -97,14 +97,14 @@ fn while_the_programme_lasts_only_what_is_the_holders_goes_from_logs_extracts_an
     }
     assert_eq!(left(&scene, &known_by(&row)).code, Some(4));
     let told = scene.ok(&erase);
-    assert!(told.contains("directory 1, extracts 0, messages 1, registry 1"), "{told}");
+    assert!(told.contains("directory 1, exports 0, messages 1, registry 1"), "{told}");
     let after = left(&scene, &known_by(&row));
     assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
     assert_eq!(left(&scene, &["x@posta.example"]).code, Some(4), "nobody else's e-mail went");
 }
 
 #[test]
-fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepared_anew() {
+fn an_export_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepared_anew() {
     let scene = logs::scene();
     let (address, number) = scene.activated();
     let row = scene.row(usize::try_from(number).expect("small") + 1);
@@ -120,17 +120,17 @@ fn an_extract_of_somebody_else_that_names_who_is_erased_is_withdrawn_and_prepare
     let request = scene.json(&request)["request"].as_str().expect("an id").to_owned();
     scene.ok(&["log-request", "verify", &request, "--reason", "card seen"]);
     scene.ok(&["log-request", "prepare", "--reason", "round"]);
-    let extract = format!("extracts/{request}.zip");
+    let export = format!("exports/{request}.zip");
     let before = left(&scene, &known_by(&row));
     let before: serde_json::Value = serde_json::from_str(&before.out).expect("a document");
-    assert!(before["places"][&extract].as_u64() > Some(0), "packed, and found: {before}");
+    assert!(before["places"][&export].as_u64() > Some(0), "packed, and found: {before}");
     let erase = ["erasure", "start", &address, "--reason", "asked for by its holder"];
     let elsewhere = scene.refused(&[&erase[..], &["--archive", "nowhere"]].concat());
     assert!(elsewhere.contains("the folder of --archive holds no mail logs"), "{elsewhere}");
     let never = scene.refused(&[&erase[..], &["--no-archive"]].concat());
     assert!(never.contains("the folder holds mail logs"), "{never}");
     let told = scene.ok(&erase);
-    assert!(told.contains("withdrawn-extracts 1"), "{told}");
+    assert!(told.contains("withdrawn-exports 1"), "{told}");
     let after = left(&scene, &known_by(&row));
     assert_eq!(after.code, Some(0), "{}{}", after.out, after.err);
     let asked = scene.refused(&[

@@ -55,7 +55,7 @@ fn a_request_is_recorded_verified_prepared_and_shown_and_names_nobody() {
     for private in [address.as_str(), secret] {
         assert!(!shown.contains(private) && !log.contains(private));
     }
-    assert!(scene.path(&format!("tramonto-store/extracts/{request}.zip")).is_file());
+    assert!(scene.path(&format!("tramonto-store/exports/{request}.zip")).is_file());
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn platform(scene: &Scene, address: &str) {
 }
 
 #[test]
-fn an_extract_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() {
+fn an_export_is_prepared_from_a_platform_s_own_table_which_is_left_as_it_was() {
     let scene = scene();
     let (address, _) = scene.activated();
     platform(&scene, &address);

@@ -222,14 +222,14 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     assert!(hidden.0 == Some(1) && hidden.1.lines().count() == 1, "{}", hidden.1);
     let ready = ending.json(&[&prepare[..], &[&table]].concat());
     assert_eq!(ready["rows"], 2, "the stranger's is not the mailbox's");
-    let extract = ending.path("archive/extracts").join(format!("{request}.zip"));
-    assert!(extract.is_file());
+    let export = ending.path("archive/exports").join(format!("{request}.zip"));
+    assert!(export.is_file());
 
     let erase = |whom| ["erasure", "start", whom, WHY[0], WHY[1]];
     let waits = ending.refused(&erase(&who_asks)).1;
     assert!(waits.contains("unfinished log request"), "{waits}");
     let zip = ending.fetched(ready["link"].as_str().unwrap(), &asks[0]).await;
-    assert_eq!(zip, fs::read(&extract).unwrap());
+    assert_eq!(zip, fs::read(&export).unwrap());
     let open = ending.refused(&erase(&who_asks)).1;
     assert!(open.contains("wait until it expires"), "{open}");
     let before = ending.found(&known_by).await;
@@ -256,9 +256,9 @@ async fn a_holder_is_erased_from_every_table_and_stays_out_and_the_log_stays_who
     assert_eq!(ending.world.ask(HEAD).await, head, "nothing was ordered");
 
     let told = ending.done(&erase(&whom));
-    assert!(told.contains("directory 1, extracts 0, messages 2, registry 1"), "{told}");
+    assert!(told.contains("directory 1, exports 0, messages 2, registry 1"), "{told}");
     assert_eq!(ending.found(&known_by).await, [""; 0]);
-    assert!(extract.exists(), "nobody else's extract went");
+    assert!(export.exists(), "nobody else's export went");
     assert_eq!(ending.verify(&known_by), Some(0));
     assert_eq!(ending.verify(&["x@posta.example".to_owned()]), Some(FOUND), "nobody else's went");
     assert_eq!(ending.world.ask(HEAD).await, head + 2, "ordered, and done");

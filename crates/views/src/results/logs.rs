@@ -95,7 +95,7 @@ pub struct MailLogsDestroyed {
     /// Addresses of the index.
     pub addresses: u64,
     /// Exports.
-    pub extracts: u64,
+    pub exports: u64,
     /// SHA-256 of the destroyed data, in hexadecimal.
     pub digest: String,
     /// The record in one line.
@@ -106,8 +106,8 @@ pub struct MailLogsDestroyed {
 impl From<LogsDestroyed> for MailLogsDestroyed {
     fn from(destroyed: LogsDestroyed) -> Self {
         let summary = Event::LogsDestroyed(destroyed.clone()).describe();
-        let LogsDestroyed { messages, addresses, extracts, digest, .. } = destroyed;
-        Self { messages, addresses, extracts, digest, summary }
+        let LogsDestroyed { messages, addresses, extracts: exports, digest, .. } = destroyed;
+        Self { messages, addresses, exports, digest, summary }
     }
 }
 

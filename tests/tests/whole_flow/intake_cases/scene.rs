@@ -194,7 +194,7 @@ pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> ProcessorSet
         relay: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
         templates: intake::Templates::built_in().unwrap(),
-        extracts: None,
+        exports: None,
         portal: portal.map(str::to_owned),
     }
 }

@@ -11,7 +11,7 @@ use domain::{
 };
 use engine::EngineSettings;
 use eventstore::{ExpectedVersion, Origin, archive_stream};
-use intake::{Extracts, ProcessorSettings, RequestProcessor, Store};
+use intake::{Exports, ProcessorSettings, RequestProcessor, Store};
 use mail::{Outcome, Transport};
 use rehearsal::Rehearsal;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ struct Links {
 }
 
 #[async_trait]
-impl Extracts for Links {
+impl Exports for Links {
     async fn link(&self, request: Uuid) -> Result<Option<String>, String> {
         assert_eq!(request, REQUEST);
         let mut made = self.made.lock().unwrap();
@@ -67,13 +67,13 @@ impl Scene {
         let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
         let transport: Arc<dyn Transport> = Arc::<Relay>::clone(&relay);
-        let extracts: Arc<dyn Extracts> = Arc::<Links>::clone(&links);
+        let exports: Arc<dyn Exports> = Arc::<Links>::clone(&links);
         let settings = ProcessorSettings {
             reader: intake::Reader::default(),
             relay: Some(transport),
             from: Some("voucher@agency.example".parse().unwrap()),
             templates: intake::Templates::built_in().unwrap(),
-            extracts: Some(extracts),
+            exports: Some(exports),
             portal: Some("https://log.example".to_owned()),
         };
         let processor =
@@ -121,7 +121,7 @@ impl Scene {
 
     async fn send(&self) -> bool {
         let now = self.world.clock.now_utc();
-        self.store.queue_extract(REQUEST, self.number, now).await.unwrap()
+        self.store.queue_export(REQUEST, self.number, now).await.unwrap()
     }
 
     async fn passes(&mut self) -> Vec<(String, String)> {
@@ -176,7 +176,7 @@ async fn a_link_is_made_for_its_letter_once_the_export_is_ready() {
     ] {
         assert!(letter.contains(said), "{said}: {letter}");
     }
-    assert_eq!(scene.standing().await, ["extract sent 1"]);
+    assert_eq!(scene.standing().await, ["export sent 1"]);
     for file in ["intake.db", "intake.db-wal"] {
         let bytes = std::fs::read(scene.world.home().folder().join(file)).unwrap_or_default();
         assert!(!bytes.windows(7).any(|part| part == b"secret1"), "{file} holds the link");
@@ -202,7 +202,7 @@ async fn a_retried_letter_gets_a_new_link_and_one_in_doubt_is_not_sent_again() {
     assert_eq!(scene.passes().await, []);
     scene.later(600);
     assert_eq!(scene.passes().await, []);
-    assert_eq!(scene.standing().await, ["extract in-doubt 1", "extract sent 1"]);
+    assert_eq!(scene.standing().await, ["export in-doubt 1", "export sent 1"]);
 }
 
 #[tokio::test]
@@ -216,6 +216,6 @@ async fn an_expired_link_is_not_sent() {
     scene.record(Event::LogExportExpired(LogExportExpired { request, number })).await;
     assert!(scene.send().await);
     assert_eq!(scene.passes().await, []);
-    assert_eq!(scene.standing().await, ["extract obsolete 2"]);
+    assert_eq!(scene.standing().await, ["export obsolete 2"]);
     assert_eq!(*scene.links.made.lock().unwrap(), 0);
 }

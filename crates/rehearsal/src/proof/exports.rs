@@ -11,7 +11,7 @@ use super::row::Row;
 
 /// The sums of the rows about log requests.
 #[derive(Default)]
-pub(super) struct Extracts {
+pub(super) struct Exports {
     /// Requests that are open, with their mailbox.
     open: BTreeMap<Uuid, u32>,
     verified: BTreeSet<Uuid>,
@@ -22,7 +22,7 @@ pub(super) struct Extracts {
     destroyed: bool,
 }
 
-impl Extracts {
+impl Exports {
     pub(super) fn served(&self) -> usize {
         self.served.len()
     }

@@ -16,7 +16,7 @@ fn file(zip: &[u8], name: &str) -> String {
     text
 }
 
-async fn extract(world: &World) -> Vec<u8> {
+async fn export(world: &World) -> Vec<u8> {
     let request = world.verified(Requester::Holder).await;
     let ready = world.prepare(request).await.unwrap();
     let opened = world.archive.serve(&ready.secret, ANNA_IS).await.unwrap();
@@ -27,7 +27,7 @@ async fn extract(world: &World) -> Vec<u8> {
 #[tokio::test]
 async fn an_export_has_the_entries_of_its_mailbox_only() {
     let world = World::new().await;
-    let zip = extract(&world).await;
+    let zip = export(&world).await;
     let csv = file(&zip, "messages.csv");
     let mut lines = csv.lines();
     let head = "\u{feff}message_id;at;sender;recipients;subject;event;related;provider";
@@ -56,14 +56,14 @@ async fn an_export_has_the_entries_of_its_mailbox_only() {
 #[tokio::test]
 async fn hashes_and_signature_verify_independently() {
     let world = World::new().await;
-    let zip = world.folder.path().join("extract.zip");
-    std::fs::write(&zip, extract(&world).await).unwrap();
+    let zip = world.folder.path().join("export.zip");
+    std::fs::write(&zip, export(&world).await).unwrap();
     let keys = keyring::Keyring::open(&world.folder.path().join("keys")).unwrap();
     let jwks = world.folder.path().join("jwks.json");
     let now = world.archive.journal().now();
     std::fs::write(&jwks, serde_json::to_vec(&keys.jwks(now).unwrap()).unwrap()).unwrap();
     let python = std::env::var("TRAMONTO_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/verify_extract.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/verify_export.py");
     let ran =
         Command::new(&python).args([script.as_ref(), zip.as_os_str(), jwks.as_os_str()]).output();
     let ran = ran.unwrap_or_else(|error| panic!("{python}: {error}"));
