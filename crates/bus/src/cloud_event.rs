@@ -4,11 +4,13 @@
 //! values are printable ASCII, with everything else percent-encoded, as specified. Deliberately
 //! absent: personal data. A mailbox is an id here, and an actor only a part (`operator`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use uuid::Uuid;
 
 /// The prefix of all types; the kind follows, e.g. `eu.tramonto.phase-started`.
@@ -19,6 +21,8 @@ const HEADER_PREFIX: &str = "ce-";
 const SPEC_VERSION: &str = "1.0";
 /// The media type of the data.
 pub(crate) const JSON: &str = "application/json";
+/// What is percent-encoded in a header, beside everything that is not ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
 
 /// A message in the form of `CloudEvents` 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -94,7 +98,9 @@ impl CloudEvent {
         let mut headers: Vec<_> = named
             .chain(extensions)
             .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| (format!("{HEADER_PREFIX}{name}"), encoded(&value)))
+            .map(|(name, value)| {
+                (format!("{HEADER_PREFIX}{name}"), utf8_percent_encode(&value, ENCODED).to_string())
+            })
             .collect();
         headers.push(("Content-Type".to_owned(), JSON.to_owned()));
         headers
@@ -145,41 +151,12 @@ fn missing(name: &str) -> String {
     format!("the header ce-{name} is missing; send it as CloudEvents 1.0 in binary mode")
 }
 
-/// Percent-encodes everything but printable ASCII without space, quote and percent.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'%') {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
-                encoded.push(digit.to_ascii_uppercase());
-            }
-        }
-    }
-    encoded
-}
-
 /// Undoes percent-encoding; an invalid escape is kept as it is.
 pub(crate) fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *byte == b'%').and_then(|two| {
-            let digits = std::str::from_utf8(two).ok()?;
-            u8::from_str_radix(digits, 16).ok().filter(|_| two.iter().all(u8::is_ascii_hexdigit))
-        });
-        bytes.push(code.unwrap_or(*byte));
-        rest = after.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "the percent-encoded bytes are not UTF-8: \
-        {error}"
-        )
-    })
+    let decoded = percent_decode_str(text).decode_utf8();
+    decoded
+        .map(Cow::into_owned)
+        .map_err(|error| format!("the percent-encoded bytes are not UTF-8: {error}"))
 }
 
 #[cfg(test)]

@@ -24,5 +24,5 @@ mod topology;
 pub use commands::{CommandInbox, CommandSender, IncomingCommand};
 pub use connection::Connection;
 pub use mirror::JetStreamMirror;
-pub use options::{Login, NatsOptions, Secret};
+pub use options::{Login, NatsOptions};
 pub use queue::{InHandTimes, JetStreamQueue};

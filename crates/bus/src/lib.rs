@@ -23,7 +23,7 @@ pub use error::Error;
 pub use in_process::{InProcess, InProcessMirror};
 pub use jetstream::{
     CommandInbox, CommandSender, Connection, InHandTimes, IncomingCommand, JetStreamMirror,
-    JetStreamQueue, Login, NatsOptions, Secret,
+    JetStreamQueue, Login, NatsOptions,
 };
 pub use mirror::{EventMirror, Mark, Mirrored, Tail};
 pub use order::WorkOrder;

@@ -4,10 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bus::{Login, NatsOptions, Secret};
+use bus::{Login, NatsOptions};
 use chrono::TimeDelta;
 use domain::ProgrammeId;
 use platform::Faults;
+use secrecy::SecretString;
 use workers::canary::ProbeEndpoints;
 use workers::{SessionCommand, SweepSettings};
 
@@ -92,7 +93,7 @@ impl ProcessSettings {
 #[derive(Debug, Clone)]
 pub struct BusSettings {
     /// The servers of one cluster.
-    pub urls: Vec<Secret>,
+    pub urls: Vec<SecretString>,
     /// How this process logs in.
     pub login: Login,
     /// The certificate authority of the servers (PEM); the system's own otherwise.

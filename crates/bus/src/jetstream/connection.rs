@@ -6,6 +6,7 @@ use async_nats::connection::State;
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event};
 use domain::ProgrammeId;
 use futures::future::BoxFuture;
+use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
 use super::denied::Denied;
@@ -118,9 +119,9 @@ async fn login(
             })?
         }
         (Login::User { user, password }, _) => {
-            connect.user_and_password(user.clone(), password.reveal().to_owned())
+            connect.user_and_password(user.clone(), password.expose_secret().to_owned())
         }
-        (Login::Token(token), _) => connect.token(token.reveal().to_owned()),
+        (Login::Token(token), _) => connect.token(token.expose_secret().to_owned()),
     };
     if let Some(root) = &options.tls_root {
         connect = connect.add_root_certificates(root.clone()).require_tls(true);

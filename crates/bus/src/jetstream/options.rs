@@ -1,9 +1,9 @@
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::ServerAddr;
 use domain::ProgrammeId;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::Error;
 use crate::cloud_event::decoded;
@@ -14,7 +14,7 @@ pub struct NatsOptions {
     /// The servers, e.g. `nats://n1:4222` or `tls://n1:4222`; any one of a cluster is enough to
     /// start. The first one may contain a user and a password (`nats://USER:PASSWORD@n1:4222`),
     /// which are never shown.
-    pub urls: Vec<Secret>,
+    pub urls: Vec<SecretString>,
     /// The credentials.
     pub login: Login,
     /// The trusted certificate authorities (PEM); by default those of the system. With it, the
@@ -43,38 +43,17 @@ pub enum Login {
         /// The user.
         user: String,
         /// The password.
-        password: Secret,
+        password: SecretString,
     },
     /// By a token.
-    Token(Secret),
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
+    Token(SecretString),
 }
 
 impl NatsOptions {
     /// One server, anonymous, no replicas: for trying things out.
     pub fn new(url: &str, programme: ProgrammeId) -> Self {
         Self {
-            urls: vec![Secret::new(url)],
+            urls: vec![SecretString::from(url)],
             login: Login::Open,
             tls_root: None,
             programme,
@@ -95,13 +74,15 @@ impl NatsOptions {
     pub(super) fn addresses(&self) -> Result<(Vec<ServerAddr>, String), Error> {
         let mut addresses = Vec::new();
         for (number, url) in self.urls.iter().enumerate() {
-            let address: ServerAddr = url.reveal().parse().map_err(|error: std::io::Error| {
-                // The parser's own message may contain the URL, and with it a password; its kind
-                // cannot.
-                let (number, kind) = (number + 1, error.kind());
-                let problem = format!("URL {number} is invalid ({kind}); write nats://HOST:PORT");
-                Error::Refused { place: "its URL".to_owned(), problem }
-            })?;
+            let address: ServerAddr =
+                url.expose_secret().parse().map_err(|error: std::io::Error| {
+                    // The parser's own message may contain the URL, and with it a password; its kind
+                    // cannot.
+                    let (number, kind) = (number + 1, error.kind());
+                    let problem =
+                        format!("URL {number} is invalid ({kind}); write nats://HOST:PORT");
+                    Error::Refused { place: "its URL".to_owned(), problem }
+                })?;
             addresses.push(address);
         }
         let shown: Vec<_> =

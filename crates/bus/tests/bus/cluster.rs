@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bus::{
     CloudEvent, Connection, Delivery, EventMirror, InHandTimes, JetStreamMirror, JetStreamQueue,
-    Login, Mirrored, NatsOptions, Secret, Tail, WorkQueue,
+    Login, Mirrored, NatsOptions, Tail, WorkQueue,
 };
 
 use crate::given::{SETTINGS, WAIT_FOR, next, options, order, publish};
@@ -59,8 +59,8 @@ async fn three() -> Vec<Server> {
 
 fn of_all(servers: &[Server]) -> NatsOptions {
     let mut all = options(&servers[0]);
-    all.urls = servers.iter().map(|server| Secret::new(server.url())).collect();
-    let (user, password) = ("tramonto".to_owned(), Secret::new("letters"));
+    all.urls = servers.iter().map(|server| SecretString::from(server.url())).collect();
+    let (user, password) = ("tramonto".to_owned(), SecretString::from("letters"));
     all.login = Login::User { user, password };
     all.replicas = 3;
     all.timeout = std::time::Duration::from_secs(5);

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use bus::{Connection, Error, Login, NatsOptions, Secret};
+use bus::{Connection, Error, Login, NatsOptions};
 
 use crate::given::{options, queue};
 use crate::server::{Server, free_port};
@@ -22,7 +22,7 @@ async fn a_password_is_accepted_however_it_is_given() {
     let in_url = with_user(&server, &format!("tramonto:{PASSWORD}"));
     let in_url = NatsOptions::new(&in_url, programme.clone());
     let mut apart = NatsOptions::new(&with_user(&server, "other"), programme);
-    let (user, password) = ("tramonto".to_owned(), Secret::new(PASSWORD));
+    let (user, password) = ("tramonto".to_owned(), SecretString::from(PASSWORD));
     apart.login = Login::User { user, password };
     for options in [in_url, apart] {
         queue(&Connection::open(&options).await.unwrap()).await;
@@ -36,13 +36,13 @@ async fn a_refused_login_is_an_error_without_secrets() {
     let wrong = format!("not-{PASSWORD}");
     let in_url = with_user(&server, &format!("tramonto:{wrong}"));
     let mut broken = options(&server);
-    broken.urls = vec![Secret::new(format!("nats://tramonto:{wrong}@[::"))];
+    broken.urls = vec![SecretString::from(format!("nats://tramonto:{wrong}@[::"))];
     let mut token = options(&server);
-    token.login = Login::Token(Secret::new(wrong.clone()));
+    token.login = Login::Token(SecretString::from(wrong.clone()));
     let mut missing = options(&server);
     missing.login = Login::CredentialsFile("/nowhere/at.creds".into());
     let mut nobody = options(&server);
-    nobody.login = Login::User { user: String::new(), password: Secret::new(wrong.clone()) };
+    nobody.login = Login::User { user: String::new(), password: SecretString::from(wrong.clone()) };
     let in_url = NatsOptions::new(&in_url, options(&server).programme);
     for options in [in_url, broken, token, missing, nobody] {
         let error = Connection::open(&options).await.err().unwrap();

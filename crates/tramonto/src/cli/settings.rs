@@ -1,10 +1,10 @@
 //! Flags converted to the settings of the engine, which knows no command line.
 
-use bus::{Login, Secret};
+use bus::Login;
 use engine::parts::AnswerSettings;
 use engine::store::expect_certificates;
 use engine::{BusSettings, EngineSettings, ProcessSettings, ServiceSettings};
-use secrecy::ExposeSecret;
+use secrecy::SecretString;
 use workers::SweepSettings;
 
 use super::{AnswerArgs, Global, ServiceArgs, SweepArgs};
@@ -58,7 +58,7 @@ impl ServiceArgs {
             ));
         }
         Ok(BusSettings {
-            urls: self.bus.iter().map(|server| Secret::new(server.0.as_str())).collect(),
+            urls: self.bus.iter().map(|server| SecretString::from(server.0.as_str())).collect(),
             login: self.bus_login()?,
             root_certificate: self.bus_root_certificate.clone(),
             replicas: usize::from(self.bus_replicas),
@@ -73,7 +73,7 @@ impl ServiceArgs {
             return Ok(Login::CredentialsFile(file.clone()));
         }
         if let Some(token) = token {
-            return Ok(Login::Token(Secret::new(token.expose_secret())));
+            return Ok(Login::Token(token));
         }
         let Some(password) = secret else { return Ok(Login::Open) };
         let user = self.bus.first().map_or("", |server| server.0.username()).to_owned();
@@ -83,7 +83,7 @@ impl ServiceArgs {
                     .to_owned(),
             ));
         }
-        Ok(Login::User { user, password: Secret::new(password.expose_secret()) })
+        Ok(Login::User { user, password })
     }
 }
 
