@@ -1,5 +1,4 @@
 use chrono::{DateTime, Utc};
-use domain::Event;
 use eventstore::{Error, RecordedEvent};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -42,11 +41,6 @@ impl EventView {
     /// The view of an event; an event that cannot be decoded is an error that names it.
     pub fn of(recorded: &RecordedEvent) -> Result<Self, Error> {
         let fact = recorded.fact()?;
-        Self::with(recorded, &fact.event)
-    }
-
-    /// The view of a decoded event.
-    pub fn with(recorded: &RecordedEvent, event: &Event) -> Result<Self, Error> {
         let RecordedEvent { position, stream, version, recorded_at, event: written } = recorded;
         let payload = RawValue::from_string(written.payload.clone()).map_err(|problem| {
             Error::Undecodable {
@@ -69,7 +63,7 @@ impl EventView {
             reason: written.reason.clone(),
             correlation_id: written.correlation_id,
             causation_id: written.causation_id,
-            summary: event.describe(),
+            summary: fact.event.describe(),
             payload,
         })
     }

@@ -3,37 +3,22 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{Capability, Lifecycle, Plan, civil_date};
 
-/// Is it such a capability, and could a mailbox of this lifecycle ever be eligible?
-pub(crate) fn may_concern(capability: Capability, lifecycle: Lifecycle) -> bool {
-    match (capability, lifecycle) {
-        (Capability::RequestLogs, Lifecycle::Activated)
-        | (
-            Capability::RequestVoucher,
-            Lifecycle::Registered | Lifecycle::Activated | Lifecycle::Lapsed,
-        ) => true,
-        (
-            Capability::Activate
-            | Capability::Send
-            | Capability::Modify
-            | Capability::Receive
-            | Capability::Access
-            | Capability::RequestLogs
-            | Capability::RequestVoucher,
-            _,
-        ) => false,
-    }
-}
-
-/// What the holder requests.
-pub(crate) fn thing(gate: Capability) -> &'static str {
-    match gate {
-        Capability::RequestLogs => "the log of its messages",
-        Capability::RequestVoucher => "the voucher for a PEC",
-        Capability::Activate => "activation",
-        Capability::Send | Capability::Modify | Capability::Receive | Capability::Access => {
-            "a change of rights"
-        }
-    }
+/// What a holder may request by this capability; `None` if a mailbox of this lifecycle can never be
+/// eligible.
+pub(crate) fn thing(gate: Capability, lifecycle: Lifecycle) -> Option<&'static str> {
+    let (thing, eligible) = match gate {
+        Capability::RequestLogs => ("the log of its messages", lifecycle == Lifecycle::Activated),
+        Capability::RequestVoucher => (
+            "the voucher for a PEC",
+            !matches!(lifecycle, Lifecycle::Unknown | Lifecycle::Withdrawn),
+        ),
+        Capability::Activate
+        | Capability::Send
+        | Capability::Modify
+        | Capability::Receive
+        | Capability::Access => return None,
+    };
+    eligible.then_some(thing)
 }
 
 /// Why a holder is not eligible while the plan allows it; `None` if eligible.

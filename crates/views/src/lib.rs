@@ -24,18 +24,11 @@ pub use canaries::{
 pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;
 pub use log_request::LogRequestView;
-pub use mailbox::{Asked, Happened, HoldView, MailboxView};
+pub use mailbox::{Happened, HoldView, MailboxView};
 pub use next::Next;
-pub use notices::{NoticeProgress, Standing, notice_progress};
+pub use notices::{NoticeProgress, notice_progress};
 pub use projections::{IncidentGroup, PhaseProgress, Status as Projection};
-pub use results::{
-    Amended, ExportPrepared, ExportsPrepared, HoldPlaced, HoldReleased, HoldersErased,
-    IncidentResolution, IncidentRetry, KeyRetired, KeyRotation, LinksExpired, LogRequestCreated,
-    LogRequestRefused, LogRequestVerified, MailLogsDestroyed, MailboxWithdrawn, MessageRefused,
-    MessageReleased, Migrations, NoticeBounced, NoticeRetry, PaceSet, Paused, PlanAdopted,
-    PlanAmendment, Rebuilt, RegistrationRecorded, RemindersClaimed, Resumed, VoucherRedeemed,
-    VoucherRefused, VoucherRevoked, VouchersExpired, VouchersRequested, VouchersVerified,
-};
+pub use results::*;
 pub use rights::RightView;
 pub use status::{Current, DriftStatus, Population, Status};
 pub use words::{count, mailboxes, utc};

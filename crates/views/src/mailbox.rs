@@ -72,11 +72,9 @@ pub struct Happened {
 
 /// The cutoffs of a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Asked {
+pub(crate) struct Asked {
     /// The instant of the view.
     pub as_of: DateTime<Utc>,
-    /// The recording time up to which events count.
-    pub known_at: DateTime<Utc>,
     /// The day of the mailbox's request, as recorded by then.
     pub requested_on: Option<NaiveDate>,
 }
@@ -92,7 +90,7 @@ impl MailboxView {
         (as_of, known_at): (DateTime<Utc>, DateTime<Utc>),
     ) -> Self {
         let requested_on = requested_on(entries, mailbox.number);
-        let asked = Asked { as_of, known_at, requested_on };
+        let asked = Asked { as_of, requested_on };
         let today = domain::civil_date(as_of, plan.zone);
         let holds = mailbox.holds.iter().map(|(hold, kept)| HoldView {
             hold: *hold,

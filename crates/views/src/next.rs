@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Capabilities, Capability, Failures, Lifecycle, Mailbox, Plan, State};
 use serde::Serialize;
 
-use crate::gates;
+use crate::gates::thing;
 
 /// An upcoming event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -92,11 +92,9 @@ fn phase_brings(mailbox: &Mailbox, plan: &Plan, place: usize) -> Vec<String> {
     }
     let allows = plan.phases.get(place).map_or(Capabilities::NONE, |phase| phase.allows);
     let opens = allows.without(plan.allowed_before(place));
-    for gate in opens.iter().filter(|gate| gates::may_concern(*gate, mailbox.lifecycle)) {
-        brings.push(format!("{} can be requested", gates::thing(gate)));
-    }
-    for gate in removes.iter().filter(|gate| gates::may_concern(*gate, mailbox.lifecycle)) {
-        brings.push(format!("{} can no longer be requested", gates::thing(gate)));
-    }
+    let lifecycle = mailbox.lifecycle;
+    let things = |of: Capabilities| of.iter().filter_map(move |gate| thing(gate, lifecycle));
+    brings.extend(things(opens).map(|thing| format!("{thing} can be requested")));
+    brings.extend(things(removes).map(|thing| format!("{thing} can no longer be requested")));
     brings
 }

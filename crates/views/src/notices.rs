@@ -1,11 +1,13 @@
 //! The progress of the plan's notices.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use domain::{NoticeAccount, NoticeRule, PhaseId, Plan, State, notice_account, notice_standing};
+use domain::{
+    NoticeAccount, NoticeRule, NoticeStanding, PhaseId, Plan, State, notice_account,
+    notice_standing,
+};
 use roaring::RoaringBitmap;
 use serde::Serialize;
 
@@ -26,7 +28,7 @@ pub struct NoticeProgress {
     /// The time zone of civil dates.
     pub zone: Tz,
     /// Its standing in time.
-    pub standing: Standing,
+    pub standing: NoticeStanding,
     /// Accepted by the relay.
     pub sent: u64,
     /// Of those, bounced.
@@ -51,21 +53,6 @@ pub struct NoticeProgress {
     pub bounces: BTreeMap<String, u64>,
 }
 
-/// The standing of a notice in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Standing(pub domain::NoticeStanding);
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            domain::NoticeStanding::Upcoming => "to come",
-            domain::NoticeStanding::Open => "goes out",
-            domain::NoticeStanding::Over => "over",
-        })
-    }
-}
-
 /// The progress of every notice of the plan, in order.
 pub fn notice_progress(state: &State, now: DateTime<Utc>) -> Vec<NoticeProgress> {
     let Some(plan) = state.plan() else { return Vec::new() };
@@ -88,9 +75,9 @@ fn progress(
         sets.into_iter().flatten().map(|(cause, set)| (cause.clone(), set.len())).collect()
     };
     let bounces = counted(told.map(|told| &told.bounced));
-    let over = standing == domain::NoticeStanding::Over;
+    let over = standing == NoticeStanding::Over;
     let last = told.and_then(|told| told.last.as_ref());
-    let stalled = standing == domain::NoticeStanding::Open
+    let stalled = standing == NoticeStanding::Open
         && !state.programme.paused
         && !released.is_empty()
         && last.is_some_and(|last| now.signed_duration_since(last.scheduled_for) > STALLED);
@@ -100,7 +87,7 @@ fn progress(
         opens_at,
         closes_at,
         zone: plan.zone,
-        standing: Standing(standing),
+        standing,
         sent: sent.len(),
         bounced: bounces.values().sum(),
         failed: failed.len(),

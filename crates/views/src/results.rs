@@ -26,20 +26,14 @@ mod programme;
 mod registrations;
 mod vouchers;
 
-pub use erasure::HoldersErased;
-pub use incidents::{IncidentResolution, IncidentRetry};
-pub use keys::{KeyRetired, KeyRotation};
-pub use logs::{
-    ExportPrepared, ExportsPrepared, LinksExpired, LogRequestCreated, LogRequestRefused,
-    LogRequestVerified, MailLogsDestroyed,
-};
-pub use mailboxes::{HoldPlaced, HoldReleased, MailboxWithdrawn};
-pub use messages::{MessageRefused, MessageReleased};
-pub use notices::{NoticeBounced, NoticeRetry};
-pub use plan::{Amended, Migrations, PlanAdopted, PlanAmendment, Rebuilt};
-pub use programme::{PaceSet, Paused, Resumed};
-pub use registrations::RegistrationRecorded;
-pub use vouchers::{
-    RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
-    VouchersRequested, VouchersVerified,
-};
+pub use erasure::*;
+pub use incidents::*;
+pub use keys::*;
+pub use logs::*;
+pub use mailboxes::*;
+pub use messages::*;
+pub use notices::*;
+pub use plan::*;
+pub use programme::*;
+pub use registrations::*;
+pub use vouchers::*;

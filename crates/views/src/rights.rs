@@ -2,7 +2,7 @@
 
 use crate::words::local;
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Capability, Failures, IncidentKey, Lifecycle, Mailbox, Plan, Waiting};
+use domain::{Capabilities, Capability, Failures, Lifecycle, Mailbox, Plan, Waiting};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -179,7 +179,12 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
             && (incident.open.contains(number) || incident.resolved.contains(number))
     });
     if let Some((key, incident)) = incident {
-        return incident_words(key, incident.open.contains(number));
+        let state = if incident.open.contains(number) {
+            "waits for an operator"
+        } else {
+            "was resolved without a retry"
+        };
+        return format!("removal failed permanently: incident {key} {state}");
     }
     let waits = |waiting: &Waiting| {
         waiting.capabilities.contains(capability) && waiting.mailboxes.contains(number)
@@ -188,12 +193,4 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
         return "removal failed and will be retried".to_owned();
     }
     "it has not been carried out yet".to_owned()
-}
-
-fn incident_words(key: &IncidentKey, open: bool) -> String {
-    if open {
-        format!("removal failed permanently: incident {key} waits for an operator")
-    } else {
-        format!("removal failed permanently: incident {key} was resolved without a retry")
-    }
 }

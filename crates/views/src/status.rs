@@ -70,15 +70,6 @@ pub struct DriftStatus {
     pub open: u64,
 }
 
-impl DriftStatus {
-    fn of(state: &State) -> Self {
-        Self {
-            checked_at: state.drift.last_check().map(|(at, _)| *at),
-            open: state.drift.open_rights(),
-        }
-    }
-}
-
 /// The number of mailboxes by lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Population {
@@ -116,6 +107,10 @@ impl Status {
             .iter()
             .map(|capability| state.rights.held(*capability, now, plan.zone))
             .reduce(|all, set| all | set);
+        let drift = DriftStatus {
+            checked_at: state.drift.last_check().map(|(at, _)| *at),
+            open: state.drift.open_rights(),
+        };
         let population = Population {
             registered: state.rights.registered.len(),
             activated: state.rights.activated.len(),
@@ -135,7 +130,7 @@ impl Status {
             phases: phase_progress(state, now),
             notices: notice_progress(state, now),
             vouchers: plan.vouchers.as_ref().map(|_| state.voucher_progress()),
-            drift: DriftStatus::of(state),
+            drift,
             canaries: contradictions(state),
             proposed: state.programme.proposed().map(|(_, proposed)| proposed.revision),
             incidents: projections::incidents(state),

@@ -8,7 +8,7 @@ use eventstore::Origin;
 use roaring::RoaringBitmap;
 use views::{
     RemindersClaimed, VoucherRedeemed, VoucherRefused, VoucherRevoked, VouchersExpired,
-    VouchersRequested, VouchersVerified,
+    VouchersMarked,
 };
 use vouchers::Vouchers;
 
@@ -61,25 +61,25 @@ pub struct RemindHolders;
 
 impl Action for RequestVouchers {
     const DONE: &'static str = "requested";
-    type Result = VouchersRequested;
+    type Result = VouchersMarked;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersRequested>, Error> {
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersMarked>, Error> {
         let all = of_call(store, caller).await?;
         let vouchers = all.request_all(&self.mailboxes, &caller.origin()).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
-        store.at_end(VouchersRequested { vouchers, left_as_they_were }).await
+        store.at_end(VouchersMarked { mark: Self::DONE, vouchers, left_as_they_were }).await
     }
 }
 
 impl Action for VerifyVouchers {
     const DONE: &'static str = "verified";
-    type Result = VouchersVerified;
+    type Result = VouchersMarked;
 
-    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersVerified>, Error> {
+    async fn run(self, store: &Store, caller: &Caller) -> Result<At<VouchersMarked>, Error> {
         let (all, origin) = (of_call(store, caller).await?, caller.origin());
         let vouchers = all.verify_all(&self.mailboxes, self.proof, &origin).await?;
         let left_as_they_were = self.mailboxes.len().saturating_sub(vouchers);
-        store.at_end(VouchersVerified { vouchers, left_as_they_were }).await
+        store.at_end(VouchersMarked { mark: Self::DONE, vouchers, left_as_they_were }).await
     }
 }
 

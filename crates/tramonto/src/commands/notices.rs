@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use domain::PhaseId;
+use domain::{NoticeStanding, PhaseId};
 use engine::actions::notices::{RecordBounce, RetryNotice};
 use mail::Relay;
 use secrecy::SecretString;
@@ -80,13 +80,18 @@ pub(super) fn overview(notices: &[NoticeProgress]) -> String {
                   >in doubt | >waiting | >left";
     let row = |notice: &NoticeProgress| {
         let zone = notice.zone;
+        let standing = match notice.standing {
+            NoticeStanding::Upcoming => "to come",
+            NoticeStanding::Open => "goes out",
+            NoticeStanding::Over => "over",
+        };
         let NoticeProgress { sent, bounced, failed, in_doubt, waiting, left, .. } = *notice;
         let mut row = vec![
             notice.notice.to_string(),
             notice.announces.to_string(),
             local(notice.opens_at, zone),
             local(notice.closes_at, zone),
-            notice.standing.to_string(),
+            standing.to_owned(),
         ];
         row.extend([sent, bounced, failed, in_doubt, waiting, left].map(count));
         row

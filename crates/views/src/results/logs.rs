@@ -1,7 +1,5 @@
 //! Results of actions on log requests and on the mail logs.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 use domain::{Event, LogsDestroyed, MailboxId};
 use serde::Serialize;
@@ -70,13 +68,13 @@ pub struct ExportPrepared {
     pub link: Option<String>,
 }
 
-impl fmt::Display for ExportPrepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (rows, until) = (count(self.rows), utc(self.expires_at));
-        let link = self.link.as_deref().unwrap_or("the link goes to the holder by letter");
-        write!(f, "request {}: {rows} entries, until {until}\n  {link}", self.request)
-    }
-}
+sentence!(
+    ExportPrepared { request, rows, expires_at, link },
+    "request {request}: {} entries, until {}\n  {}",
+    count(*rows),
+    utc(*expires_at),
+    link.as_deref().unwrap_or("the link goes to the holder by letter")
+);
 
 /// Exports were prepared.
 #[derive(Debug, Clone, Copy, Default, Serialize)]

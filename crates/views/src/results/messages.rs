@@ -1,7 +1,5 @@
 //! Results of actions on messages in quarantine.
 
-use std::fmt;
-
 use serde::Serialize;
 
 /// A message is processed again.
@@ -14,12 +12,11 @@ pub struct MessageReleased {
     pub for_holder: bool,
 }
 
-impl fmt::Display for MessageReleased {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let read_as = if self.for_holder { "that holder's request" } else { "written by a person" };
-        write!(f, "message {} is processed again, as {read_as}", self.number)
-    }
-}
+sentence!(
+    MessageReleased { number, for_holder },
+    "message {number} is processed again, as {}",
+    if *for_holder { "that holder's request" } else { "written by a person" }
+);
 
 /// A message was refused.
 #[derive(Debug, Clone, Serialize)]

@@ -1,7 +1,5 @@
 //! Results of actions on registrations.
 
-use std::fmt;
-
 use serde::Serialize;
 
 /// A registration is recorded.
@@ -11,12 +9,8 @@ pub struct RegistrationRecorded {
     pub new: bool,
 }
 
-impl fmt::Display for RegistrationRecorded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.new {
-            "the registration is recorded"
-        } else {
-            "the registration was recorded before"
-        })
-    }
-}
+sentence!(
+    RegistrationRecorded { new },
+    "the registration {}",
+    if *new { "is recorded" } else { "was recorded before" }
+);

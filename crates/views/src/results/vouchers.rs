@@ -8,41 +8,26 @@ use vouchers::Redemption;
 
 use crate::words::count;
 
-/// The number of the named holders that an action affected.
+/// Vouchers were requested, or requests verified.
 #[derive(Debug, Clone, Serialize)]
-pub struct VouchersRequested {
+pub struct VouchersMarked {
+    /// `requested` or `verified`.
+    #[serde(skip)]
+    pub mark: &'static str,
     /// Affected vouchers.
     pub vouchers: u64,
     /// Holders for whom it was done before, or who are not eligible.
     pub left_as_they_were: u64,
 }
 
-/// Requests were verified.
-#[derive(Debug, Clone, Serialize)]
-pub struct VouchersVerified {
-    /// Affected vouchers.
-    pub vouchers: u64,
-    /// Holders for whom it was done before, or who are not eligible.
-    pub left_as_they_were: u64,
-}
-
-impl fmt::Display for VouchersRequested {
+impl fmt::Display for VouchersMarked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        counted(f, "requested", self.vouchers, self.left_as_they_were)
-    }
-}
-
-impl fmt::Display for VouchersVerified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        counted(f, "verified", self.vouchers, self.left_as_they_were)
-    }
-}
-
-fn counted(f: &mut fmt::Formatter<'_>, done: &str, now: u64, rest: u64) -> fmt::Result {
-    write!(f, "{} {done}", count(now))?;
-    match rest {
-        0 => Ok(()),
-        rest => write!(f, "; {} skipped: {done} before, or not eligible", count(rest)),
+        let Self { mark, vouchers, left_as_they_were } = *self;
+        write!(f, "{} {mark}", count(vouchers))?;
+        match left_as_they_were {
+            0 => Ok(()),
+            rest => write!(f, "; {} skipped: {mark} before, or not eligible", count(rest)),
+        }
     }
 }
 
@@ -76,16 +61,14 @@ pub struct VoucherRedeemed {
     pub redemption: Redemption,
 }
 
-impl fmt::Display for VoucherRedeemed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Redemption { voucher, provider, on, free_through, .. } = &self.redemption;
-        write!(
-            f,
-            "voucher {voucher} was redeemed by {provider} on {on}; its mailbox is free through \
-             {free_through}"
-        )
-    }
-}
+sentence!(
+    VoucherRedeemed { redemption },
+    "voucher {} was redeemed by {} on {}; its mailbox is free through {}",
+    redemption.voucher,
+    redemption.provider,
+    redemption.on,
+    redemption.free_through
+);
 
 /// Vouchers that were not redeemed in time expired.
 #[derive(Debug, Clone, Serialize)]
