@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use domain::{Capability, Denied};
 
-use crate::known::{Fresh, Known};
 use crate::protocol::Request;
+use crate::snapshot::{Fresh, Snapshot};
 use crate::text;
 
 /// The action of the mail server.
@@ -39,7 +39,7 @@ impl Answer {
 /// An address that every domain must have (RFC 5321, 4.5.1; RFC 2142).
 const ALWAYS: [&[u8]; 2] = [b"postmaster", b"abuse"];
 
-impl Known {
+impl Snapshot {
     /// The answer to a request now.
     pub fn answer(&self, request: &Request) -> Answer {
         let Some(fresh) = self.fresh() else { return Answer::Defer };
@@ -57,13 +57,13 @@ impl Known {
     /// The refusal for an address; `None` if it is allowed or not of this programme.
     fn refusal(&self, fresh: &Fresh, address: &[u8], capability: Capability) -> Option<Arc<str>> {
         let denied = match self.number(address) {
-            Some(number) => fresh.snapshot.entitled.check(number, capability, fresh.now).err()?,
+            Some(number) => fresh.rights.entitled.check(number, capability, fresh.now).err()?,
             None => Denied::Unregistered,
         };
         if denied == Denied::Unregistered && !self.is_own(address) {
             return None;
         }
-        Some(fresh.snapshot.texts.refusal(denied, capability))
+        Some(fresh.rights.texts.refusal(denied, capability))
     }
 
     /// The mailbox of an address, with or without an extension as in `anna+shop@…`: the platform

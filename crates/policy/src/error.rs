@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 
-/// Why the view is not updated or no answer is given; one sentence with the next step.
+/// Why the snapshot is not updated or no answer is given; one sentence with the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The log cannot be read.

@@ -1,4 +1,4 @@
-//! Keeps the view up to date: follows the log by position, and reads the registry where an event
+//! Keeps the snapshot up to date: follows the log by position, and reads the registry where an event
 //! changed it.
 //!
 //! Invariants: an event is published only after the addresses that it concerns were read, so that
@@ -17,7 +17,7 @@ use registry::Registry;
 use roaring::RoaringBitmap;
 use tokio::time::timeout;
 
-use crate::known::{Known, Snapshot};
+use crate::snapshot::{Rights, Snapshot};
 use crate::{Error, measure};
 
 /// Events per read: set events can hold some hundred kilobytes each.
@@ -31,11 +31,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The time limit for a page of the registry: many times what a slow machine needs.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Keeps the view as recent as the store.
+/// Keeps the snapshot as recent as the store.
 pub struct Follower {
     log: Arc<dyn EventStore>,
     registry: Arc<Registry>,
-    known: Arc<Known>,
+    snapshot: Arc<Snapshot>,
     state: State,
     position: u64,
     /// Whether events were read that are not published yet.
@@ -48,11 +48,11 @@ pub struct Follower {
 
 impl Follower {
     /// A follower that has read nothing.
-    pub fn new(log: Arc<dyn EventStore>, registry: Arc<Registry>, known: Arc<Known>) -> Self {
+    pub fn new(log: Arc<dyn EventStore>, registry: Arc<Registry>, snapshot: Arc<Snapshot>) -> Self {
         Self {
             log,
             registry,
-            known,
+            snapshot,
             state: State::default(),
             position: 0,
             unpublished: false,
@@ -66,16 +66,16 @@ impl Follower {
         let passed = self.pass().await;
         if let Err(Error::Log(eventstore::Error::LogShorter { .. })) = &passed {
             // The log is not the one that was read.
-            self.known.forget();
+            self.snapshot.forget();
             let (log, registry) = (Arc::clone(&self.log), Arc::clone(&self.registry));
-            *self = Self::new(log, registry, Arc::clone(&self.known));
+            *self = Self::new(log, registry, Arc::clone(&self.snapshot));
         }
         passed
     }
 
     async fn pass(&mut self) -> Result<Tick, Error> {
         let moment = loop {
-            let moment = self.known.moment();
+            let moment = self.snapshot.moment();
             let page = self.log.read_all(self.position, &Filter::default(), EVENTS).await?;
             for event in &page.events {
                 let fact = event.fact()?;
@@ -89,14 +89,14 @@ impl Follower {
             }
         };
         self.addresses().await?;
-        let snapshot = self.unpublished.then(|| Snapshot::by(&self.state));
-        self.known.publish(snapshot.flatten(), moment);
+        let rights = self.unpublished.then(|| Rights::by(&self.state));
+        self.snapshot.publish(rights.flatten(), moment);
         self.unpublished = false;
-        measure::known(&self.known);
+        measure::snapshot(&self.snapshot);
         self.read_again().await?;
-        let wake = LOOK_EVERY.min(self.known.bound() / 4);
+        let wake = LOOK_EVERY.min(self.snapshot.bound() / 4);
         let wake = TimeDelta::from_std(wake).unwrap_or(TimeDelta::MAX);
-        let next_wake = self.known.clock.now().checked_add_signed(wake);
+        let next_wake = self.snapshot.clock.now().checked_add_signed(wake);
         // Everything was read: there is no reason to poll again at once.
         Ok(Tick { progress: 0, next_wake })
     }
@@ -114,7 +114,7 @@ impl Follower {
     async fn addresses(&mut self) -> Result<(), Error> {
         if !self.unread.is_empty() {
             let last = self.state.rights.next_number();
-            self.known.reserve(usize::try_from(last).unwrap_or(0));
+            self.snapshot.reserve(usize::try_from(last).unwrap_or(0));
         }
         while let Some(first) = self.unread.min() {
             let last = first.saturating_add(MAILBOXES - 1);
@@ -154,14 +154,14 @@ impl Follower {
         };
         let slow = |_elapsed| Error::Slow { seconds: ANSWER.as_secs() };
         let rows = rows.map_err(slow)??;
-        let keys = &self.known.keys;
+        let keys = &self.snapshot.keys;
         let mut found = rows.iter().peekable();
         let with_key = |number| {
             let row = found.next_if(|(found, ..)| *found == number);
             (number, row.map(|(_, address, _)| keys.of(address.as_bytes())))
         };
         let all: Vec<_> = these.iter().map(with_key).collect();
-        self.known.set(&all);
+        self.snapshot.set(&all);
         Ok(())
     }
 }

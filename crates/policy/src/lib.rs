@@ -11,15 +11,15 @@ mod addresses;
 mod answer;
 mod error;
 mod follower;
-mod known;
 mod measure;
 mod protocol;
 mod server;
+mod snapshot;
 mod text;
 
 pub use answer::Answer;
 pub use error::Error;
 pub use follower::Follower;
-pub use known::Known;
 pub use protocol::{Garbage, Parser, Request};
 pub use server::{Limits, Server};
+pub use snapshot::Snapshot;

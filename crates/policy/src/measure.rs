@@ -5,7 +5,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
 use crate::answer::Answer;
-use crate::known::Known;
+use crate::snapshot::Snapshot;
 
 /// The metrics of an answer, registered once.
 pub(crate) struct Measures {
@@ -43,12 +43,12 @@ impl Measures {
     }
 }
 
-/// Records the size and age of the view.
-pub(crate) fn known(known: &Known) {
-    let (addresses, bytes) = known.size();
+/// Records the size and age of the snapshot.
+pub(crate) fn snapshot(snapshot: &Snapshot) {
+    let (addresses, bytes) = snapshot.size();
     gauge!("tramonto_policy_addresses").set(number(addresses));
     gauge!("tramonto_policy_addresses_bytes").set(number(bytes));
-    gauge!("tramonto_policy_contact_timestamp_seconds").set(known.contact_seconds());
+    gauge!("tramonto_policy_contact_timestamp_seconds").set(snapshot.contact_seconds());
 }
 
 #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "far below 2^53")]

@@ -22,9 +22,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::answer::Answer;
-use crate::known::Known;
 use crate::measure::Measures;
 use crate::protocol::{Garbage, Parser};
+use crate::snapshot::Snapshot;
 
 /// The limits of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -59,7 +59,7 @@ pub struct Server {
 
 /// State shared by all connections.
 struct Connections {
-    known: Arc<Known>,
+    snapshot: Arc<Snapshot>,
     measures: Measures,
     limits: Limits,
     stop: CancellationToken,
@@ -69,7 +69,7 @@ impl Server {
     /// Binds the port; with port 0, a free one.
     pub async fn bind(
         address: SocketAddr,
-        known: Arc<Known>,
+        snapshot: Arc<Snapshot>,
         limits: Limits,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Listen { address, source };
@@ -86,7 +86,7 @@ impl Server {
             if told.send(listener.local_addr()).is_ok() {
                 runtime.block_on(async {
                     if let Ok(stop) = gone.await {
-                        answer(listener, known, limits, stop).await;
+                        answer(listener, snapshot, limits, stop).await;
                     }
                 });
             }
@@ -120,9 +120,14 @@ fn listen(address: SocketAddr) -> io::Result<(Runtime, TcpListener)> {
     Ok((runtime, listener))
 }
 
-async fn answer(listener: TcpListener, known: Arc<Known>, limits: Limits, stop: CancellationToken) {
+async fn answer(
+    listener: TcpListener,
+    snapshot: Arc<Snapshot>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let measures = Measures::begin();
-    let connections = Arc::new(Connections { known, measures, limits, stop: stop.clone() });
+    let connections = Arc::new(Connections { snapshot, measures, limits, stop: stop.clone() });
     let (places, tasks) = (Arc::new(Semaphore::new(limits.connections)), TaskTracker::new());
     loop {
         let accepted = tokio::select! {
@@ -202,7 +207,7 @@ impl Connections {
     ) -> Option<Garbage> {
         loop {
             let (answer, garbage) = match parser.take(bytes) {
-                Ok(Some(request)) => (self.known.answer(&request), None),
+                Ok(Some(request)) => (self.snapshot.answer(&request), None),
                 Ok(None) => return None,
                 Err(garbage) => (Answer::Defer, Some(garbage)),
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use eventstore::{Clock, DatabaseStore, EventStore};
-use policy::{Follower, Known, Limits, Server};
+use policy::{Follower, Limits, Server, Snapshot};
 use registry::Registry;
 use rehearsal::Rehearsal;
 use rehearsal::VirtualClock;
@@ -27,7 +27,7 @@ pub struct PolicyService {
     directory: FileDirectory,
     clock: Arc<VirtualClock>,
     follower: Mutex<Follower>,
-    known: Arc<Known>,
+    snapshot: Arc<Snapshot>,
     address: SocketAddr,
     answering: Option<Answering>,
 }
@@ -53,11 +53,11 @@ impl Enforcement for PolicyService {
         let log: Arc<dyn EventStore> = Arc::new(log);
         let path = world.home().registry();
         let registry = Registry::open_read_only(&path, &world.plan.programme).await.unwrap();
-        let known = Arc::new(Known::new(handed, BOUND, &[]));
-        let follower = Mutex::new(Follower::new(log, Arc::new(registry), Arc::clone(&known)));
-        let answering = Answering::on(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&known));
+        let snapshot = Arc::new(Snapshot::new(handed, BOUND, &[]));
+        let follower = Mutex::new(Follower::new(log, Arc::new(registry), Arc::clone(&snapshot)));
+        let answering = Answering::on(SocketAddr::from(([127, 0, 0, 1], 0)), Arc::clone(&snapshot));
         let address = answering.address;
-        Self { directory, clock, follower, known, address, answering: Some(answering) }
+        Self { directory, clock, follower, snapshot, address, answering: Some(answering) }
     }
 
     async fn engine(&self, world: &World) -> Rehearsal {
@@ -93,7 +93,7 @@ impl Enforcement for PolicyService {
             match round {
                 "gone" => self.stop_answering(),
                 "back" => {
-                    self.answering = Some(Answering::on(self.address, Arc::clone(&self.known)));
+                    self.answering = Some(Answering::on(self.address, Arc::clone(&self.snapshot)));
                     self.set_clock(world.clock.now()).await;
                 }
                 _ => {}
@@ -123,14 +123,14 @@ struct Answering {
 }
 
 impl Answering {
-    fn on(address: SocketAddr, known: Arc<Known>) -> Self {
+    fn on(address: SocketAddr, snapshot: Arc<Snapshot>) -> Self {
         let (told, bound) = std::sync::mpsc::channel();
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
-                let server = Server::bind(address, known, Limits::default()).await.unwrap();
+                let server = Server::bind(address, snapshot, Limits::default()).await.unwrap();
                 told.send(server.address()).unwrap();
                 server.run(stopped).await;
             });

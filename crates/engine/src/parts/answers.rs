@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::{Clock, EventStore};
-use policy::{Follower, Known, Limits, Server};
+use policy::{Follower, Limits, Server, Snapshot};
 use registry::Registry;
 use tokio_util::sync::CancellationToken;
 
@@ -45,7 +45,7 @@ impl Default for AnswerSettings {
 }
 
 /// A server that listens: it defers mail until a part keeps its answers up to date.
-pub struct AnswerServer(Arc<Known>);
+pub struct AnswerServer(Arc<Snapshot>);
 
 impl AnswerServer {
     /// Listens until `stop`.
@@ -56,17 +56,17 @@ impl AnswerServer {
         stop: &CancellationToken,
     ) -> Result<Self, Error> {
         let AnswerSettings { listen, stale_after, domains } = settings;
-        let known = Arc::new(Known::new(Arc::clone(clock), *stale_after, domains));
-        let server = Server::bind(*listen, Arc::clone(&known), Limits::default()).await?;
+        let snapshot = Arc::new(Snapshot::new(Arc::clone(clock), *stale_after, domains));
+        let server = Server::bind(*listen, Arc::clone(&snapshot), Limits::default()).await?;
         tracing::info!(service = NAME, bound = %server.address(), "listening for mail servers");
         tasks.spawn(server.run(stop.clone()));
-        Ok(Self(known))
+        Ok(Self(snapshot))
     }
 
     /// The part that keeps the answers up to date with this store.
     pub fn follow(self, log: Arc<dyn EventStore>, registry: Arc<Registry>) -> Answers {
         let follower = Follower::new(log, registry, Arc::clone(&self.0));
-        Answers { follower, known: self.0, failing: false }
+        Answers { follower, snapshot: self.0, failing: false }
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) async fn build(context: &Context) -> Result<Option<Answers>, Error> {
 /// Keeps the answers as recent as the store.
 pub struct Answers {
     follower: Follower,
-    known: Arc<Known>,
+    snapshot: Arc<Snapshot>,
     failing: bool,
 }
 
@@ -104,8 +104,8 @@ impl Part for Answers {
         }
         self.failing = read.is_err();
         let status = match &read {
-            Err(error) if !self.known.is_fresh() => PartStatus::Failing(error.to_string()),
-            Ok(_) if !self.known.is_fresh() => PartStatus::Waiting(
+            Err(error) if !self.snapshot.is_fresh() => PartStatus::Failing(error.to_string()),
+            Ok(_) if !self.snapshot.is_fresh() => PartStatus::Waiting(
                 "no plan is adopted; adopt one with `tramonto plan adopt`".to_owned(),
             ),
             Ok(_) | Err(_) => PartStatus::Working,

@@ -174,7 +174,7 @@ async fn registrations_and_changed_addresses_are_followed() {
     // The held mailbox gets another address; the old one leads nowhere any more.
     world.import(&row(6, 7, true)).await;
     assert_eq!(world.at(ended, &of(TO_P0, 7)).await, Answer::Dunno);
-    let (addresses, _) = world.known.size();
+    let (addresses, _) = world.snapshot.size();
     assert_eq!(addresses, 7);
     // And another gets the address that became free.
     world.import(&row(0, 6, true)).await;

@@ -54,7 +54,7 @@ async fn the_bound_holds_by_the_steady_clock_too() {
     let mut world = World::with(Duration::from_millis(5), &[]).await;
     world.follow().await;
     let begun = Instant::now();
-    while world.known.is_fresh() {
+    while world.snapshot.is_fresh() {
         assert!(begun.elapsed() < Duration::from_mins(1));
         tokio::task::yield_now().await;
     }
@@ -103,7 +103,7 @@ async fn a_log_that_became_shorter_is_read_anew_and_nothing_of_the_old_one_is_an
     assert_eq!(world.answer(TO_P0), Answer::Defer);
     world.follow().await;
     assert_eq!(world.answer(TO_P0), Answer::Defer, "there is no plan in it");
-    assert_eq!(world.known.size().0, 0);
+    assert_eq!(world.snapshot.size().0, 0);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn an_address_that_is_gone_from_the_registry_is_removed() {
     let erase = "DELETE FROM registration WHERE number = 0";
     sqlx::query(erase).execute(&mut registry).await.unwrap();
     let begun = Instant::now();
-    while world.known.size().0 > 5 {
+    while world.snapshot.size().0 > 5 {
         assert!(begun.elapsed() < Duration::from_mins(1), "it is still known");
         world.follow().await;
         tokio::task::yield_now().await;

@@ -29,7 +29,7 @@ impl Running {
         world.time.set(utc("2015-07-18T12:00:00Z"));
         world.follow().await;
         let anywhere = "127.0.0.1:0".parse().unwrap();
-        let server = Server::bind(anywhere, Arc::clone(&world.known), limits).await.unwrap();
+        let server = Server::bind(anywhere, Arc::clone(&world.snapshot), limits).await.unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());
         let server = tokio::spawn(server.run(stop.clone()));
         Self { world, address, stop, server }

@@ -11,7 +11,7 @@ use eventstore::{
     Append, Clock, Error, EventStore, ExpectedVersion, Journal, MemoryStore, NewEvent, Origin,
     StreamName, mailbox_stream, programme_stream,
 };
-use policy::{Answer, Follower, Known, Parser, Request};
+use policy::{Answer, Follower, Parser, Request, Snapshot};
 use registry::{Encoding, ImportRequest, Registry, Source};
 use tempfile::TempDir;
 
@@ -69,7 +69,7 @@ pub(crate) struct World {
     pub(crate) log: Arc<Layered<Away>>,
     pub(crate) journal: Journal,
     pub(crate) registry: Registry,
-    pub(crate) known: Arc<Known>,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) follower: Follower,
     pub(crate) plan: Plan,
 }
@@ -100,10 +100,10 @@ impl World {
         let path = folder.path().join("registry.db");
         let registry = Registry::open(&path, &programme).await.unwrap();
         let own: Vec<String> = own.iter().map(|&domain| domain.to_owned()).collect();
-        let known = Arc::new(Known::new(clock, bound, &own));
+        let snapshot = Arc::new(Snapshot::new(clock, bound, &own));
         let beside = Registry::open_read_only(&path, &programme).await.unwrap();
-        let follower = Follower::new(port, Arc::new(beside), Arc::clone(&known));
-        let world = Self { folder, time, log, journal, registry, known, follower, plan };
+        let follower = Follower::new(port, Arc::new(beside), Arc::clone(&snapshot));
+        let world = Self { folder, time, log, journal, registry, snapshot, follower, plan };
         world.decided(Command::Adopt(world.plan.clone())).await;
         let rows: String = (0..6).map(|index| row(index, index, index != 3)).collect();
         world.import(&rows).await;
@@ -183,7 +183,7 @@ impl World {
     }
 
     pub(crate) fn answer(&self, request: &str) -> Answer {
-        self.known.answer(&parsed(request))
+        self.snapshot.answer(&parsed(request))
     }
 }
 

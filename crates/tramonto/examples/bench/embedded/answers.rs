@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::Duration as Span;
 use domain::{Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, RightsArmed};
 use eventstore::{Clock, EventStore, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
-use policy::{Follower, Known, Limits, Server};
+use policy::{Follower, Limits, Server, Snapshot};
 use registry::Registry;
 use rehearsal::VirtualClock;
 use tokio_util::sync::CancellationToken;
@@ -32,11 +32,12 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
     // A day on which nobody may send and everybody receive.
     let day = running.plan.starts_at(1) + Span::days(1);
     let clock: Arc<dyn Clock> = Arc::new(VirtualClock::at(day));
-    let known = Arc::new(Known::new(clock, Duration::from_secs(30), &[]));
-    let mut follower = Follower::new(Arc::clone(&log), Arc::clone(&registry), Arc::clone(&known));
+    let snapshot = Arc::new(Snapshot::new(clock, Duration::from_secs(30), &[]));
+    let mut follower =
+        Follower::new(Arc::clone(&log), Arc::clone(&registry), Arc::clone(&snapshot));
     let begun = Instant::now();
     follower.tick().await?;
-    let (addresses, bytes) = known.size();
+    let (addresses, bytes) = snapshot.size();
     let each = f64::from(u32::try_from(bytes)?) / f64::from(u32::try_from(addresses)?);
     report.row(
         "answers to mail servers: read at the start",
@@ -44,7 +45,7 @@ pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<
         format!("{each:.1} bytes an address"),
     );
     let stop = CancellationToken::new();
-    let server = Server::bind("127.0.0.1:0".parse()?, known, Limits::default()).await?;
+    let server = Server::bind("127.0.0.1:0".parse()?, snapshot, Limits::default()).await?;
     let address = server.address();
     let server = tokio::spawn(server.run(stop.clone()));
     let mut appended = log.appended();

@@ -1,5 +1,5 @@
-//! The in-memory view of the store that answers are computed from: addresses, rights, and their
-//! age.
+//! The in-memory snapshot of the store from which answers are computed: addresses, rights, and
+//! their age.
 //!
 //! Invariants: nothing is answered before the store was read completely, or when the last contact
 //! with the store is older than the bound by either of two clocks: the monotonic one, and the wall
@@ -19,13 +19,13 @@ use crate::text::Texts;
 /// The most addresses changed under one lock: some tens of microseconds.
 const STEP: usize = 256;
 
-/// The view, shared by the follower and the server.
-pub struct Known {
+/// The snapshot, shared by the follower and the server.
+pub struct Snapshot {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Keys,
     pub(crate) own: Vec<Vec<u8>>,
     addresses: RwLock<Addresses>,
-    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    rights: RwLock<Option<Arc<Rights>>>,
     contact: RwLock<Option<Contact>>,
     bound: Duration,
 }
@@ -39,12 +39,12 @@ pub(crate) struct Contact {
 
 /// The rights and texts as of the log.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct Rights {
     pub(crate) entitled: Entitled,
     pub(crate) texts: Texts,
 }
 
-impl Snapshot {
+impl Rights {
     /// The current rights and texts; `None` before a plan is adopted.
     pub(crate) fn by(state: &State) -> Option<Arc<Self>> {
         let (entitled, plan) = (Entitled::of(state)?, state.plan()?);
@@ -54,12 +54,12 @@ impl Snapshot {
 
 /// What an answer is computed from.
 pub(crate) struct Fresh {
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) rights: Arc<Rights>,
     pub(crate) now: DateTime<Utc>,
 }
 
-impl Known {
-    /// An empty view. A view older than `bound` is not used; every address of the domains in `own`
+impl Snapshot {
+    /// An empty snapshot. One older than `bound` is not used; every address of the domains in `own`
     /// belongs to the programme.
     pub fn new(clock: Arc<dyn Clock>, bound: Duration, own: &[String]) -> Self {
         let own = own.iter().map(|domain| domain.trim().to_ascii_lowercase().into_bytes());
@@ -68,7 +68,7 @@ impl Known {
             keys: Keys::default(),
             own: own.collect(),
             addresses: RwLock::default(),
-            snapshot: RwLock::default(),
+            rights: RwLock::default(),
             contact: RwLock::default(),
             bound,
         }
@@ -79,7 +79,7 @@ impl Known {
         self.fresh().is_some()
     }
 
-    /// The maximum age of a usable view.
+    /// The maximum age of a usable snapshot.
     pub fn bound(&self) -> Duration {
         self.bound
     }
@@ -106,8 +106,8 @@ impl Known {
         if asleep || contact.steady.elapsed() > self.bound {
             return None;
         }
-        let snapshot = read(&self.snapshot).clone()?;
-        Some(Fresh { snapshot, now })
+        let rights = read(&self.rights).clone()?;
+        Some(Fresh { rights, now })
     }
 
     /// This instant, by both clocks.
@@ -116,16 +116,16 @@ impl Known {
     }
 
     /// Publishes new rights and texts as of an instant; with `None`, only the contact.
-    pub(crate) fn publish(&self, snapshot: Option<Arc<Snapshot>>, contact: Contact) {
-        if let Some(snapshot) = snapshot {
-            *write(&self.snapshot) = Some(snapshot);
+    pub(crate) fn publish(&self, rights: Option<Arc<Rights>>, contact: Contact) {
+        if let Some(rights) = rights {
+            *write(&self.rights) = Some(rights);
         }
         *write(&self.contact) = Some(contact);
     }
 
-    /// Empties the view: the store is another one.
+    /// Empties the snapshot: the store is another one.
     pub(crate) fn forget(&self) {
-        *write(&self.snapshot) = None;
+        *write(&self.rights) = None;
         *write(&self.contact) = None;
         *write(&self.addresses) = Addresses::default();
     }
