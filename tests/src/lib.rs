@@ -86,7 +86,7 @@ impl World {
 
     /// Imports a registry file, as an operator would.
     pub async fn import(&self, file: &Path) -> Summary {
-        load(self.home(), &self.clock, &self.plan, file, &mut |_| {}).await.unwrap()
+        load(&self.home(), &self.clock, &self.plan, file, &mut |_| {}).await.unwrap()
     }
 
     /// Opens the engine on it.
@@ -98,7 +98,7 @@ impl World {
         let settings = EngineSettings { mode: RunMode::Rehearsal, ..settings };
         let rehearsal =
             RehearsalSettings { plan: self.plan.clone(), engine: settings, crash_every };
-        Rehearsal::open(self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
+        Rehearsal::open(&self.home(), Arc::clone(&self.clock), rehearsal).await.unwrap()
     }
 
     /// The programme's keys, and vouchers beside an engine that runs.
@@ -108,7 +108,7 @@ impl World {
         let keyring = Arc::new(keyring);
         let tables = Tables::open(&home.vouchers(), &FORMAT).await.unwrap();
         let codes = Arc::new(CodeStore::open(tables, &keyring).await.unwrap());
-        let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+        let (journal, registry) = (&running.engine.journal, &running.engine.registry);
         let (journal, registry) = (Arc::clone(journal), Arc::clone(registry));
         let vouchers = Vouchers::new(journal, registry, codes, Arc::clone(&keyring));
         (keyring, vouchers)

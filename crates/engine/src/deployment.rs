@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use bus::{Connection, InHandTimes, JetStreamQueue, WorkQueue};
-use domain::State;
-use eventstore::{Clock, DatabaseStore, EventStore, Journal};
+use eventstore::{Clock, DatabaseStore};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::health::PartStatus;
@@ -25,13 +24,10 @@ const QUEUE_CAPACITY: u32 = 10_000;
 pub(crate) struct Deployment {
     /// The store: the log, and what stands beside it.
     pub(crate) store: Arc<Store>,
-    /// The clock of this process.
-    pub(crate) clock: Arc<dyn Clock>,
     /// The bus.
     pub(crate) bus: Connection,
     /// The queue of orders on it.
     pub(crate) queue: Arc<dyn WorkQueue>,
-    log: DatabaseStore,
 }
 
 impl Deployment {
@@ -55,8 +51,7 @@ impl Deployment {
         let clock: Arc<dyn Clock> = Arc::new(RealClock);
         let connect = || DatabaseStore::connect(options.clone(), Arc::clone(&clock));
         let log = found(process, "store", connect).await?;
-        let events: Arc<dyn EventStore> = Arc::new(log.clone());
-        let programme = || async { programme_of(&*events).await?.ok_or_else(no_plan) };
+        let programme = || async { programme_of(&log).await?.ok_or_else(no_plan) };
         let programme = found(process, "programme", programme).await?;
         let options_of_bus = settings.bus.options(&programme);
         let connect = || async {
@@ -66,14 +61,13 @@ impl Deployment {
             Ok::<_, bus::Error>((connection, queue))
         };
         let (bus, queue) = found(process, "bus", connect).await?;
-        let journal = Journal::new(programme, events, Arc::clone(&clock), State::default(), 0);
-        let store = Arc::new(Store::over(settings.store.clone(), Arc::new(journal)));
-        Some(Self { store, clock, bus, queue: Arc::new(queue), log })
+        let store = Store::over(settings.store.clone(), log, programme, clock, <_>::default());
+        Some(Self { store: Arc::new(store), bus, queue: Arc::new(queue) })
     }
 
     /// Writes what is queued and closes the log.
     pub(crate) async fn close(&self) {
-        self.log.close().await;
+        self.store.close_log().await;
     }
 }
 

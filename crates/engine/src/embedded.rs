@@ -4,16 +4,15 @@
 //! caller of their ticks differs. Invariant: an engine may be dropped at any moment and opened
 //! again.
 
-mod store;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{InProcess, WorkQueue};
-use domain::{Plan, ProgrammeId};
+use domain::Plan;
 use eventstore::{Clock, EventStore, Journal, Origin};
 use platform::Platform;
 use projections::Projections;
+use registry::Registry;
 use tokio::sync::{OnceCell, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -25,10 +24,9 @@ use crate::process::Process;
 use crate::provisioning::PendingMailboxes;
 use crate::runner::Runner;
 use crate::settings::{EngineSettings, ProcessSettings, RunMode};
-use crate::store::programme_of;
+use crate::store::{Store, StoreSettings, other_programme};
 use crate::tasks::Tasks;
-use crate::{Error, Home, RealClock};
-pub use store::Store;
+use crate::{EngineLock, Error, Home};
 
 /// The engine's name in logs and in the health report.
 const NAME: &str = "engine";
@@ -44,10 +42,12 @@ const OUTGOING: [PartKind; 2] = [PartKind::Notices, PartKind::Canaries];
 
 /// The embedded engine.
 pub struct Engine {
-    /// The files.
-    pub store: Store,
+    /// The store.
+    pub store: Arc<Store>,
     /// The log, and the state folded from it.
     pub journal: Arc<Journal>,
+    /// The registry, with its personal data.
+    pub registry: Arc<Registry>,
     /// The queue of orders.
     pub queue: Arc<dyn WorkQueue>,
     /// The read models, which follow the log.
@@ -58,6 +58,8 @@ pub struct Engine {
     tasks: Tasks,
     /// What a clean stop aborts: parts that continue from their checkpoint.
     followers: Tasks,
+    /// Keeps other engines off the folder.
+    lock: Option<EngineLock>,
 }
 
 /// What an engine works through, where it is not its own store.
@@ -79,8 +81,7 @@ pub async fn run(
     settings: EngineSettings,
     process: &ProcessSettings,
 ) -> Result<(), Error> {
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let (store, programme) = open_for(home, plan, actor, &clock).await?;
+    let store = open_for(home, plan, actor).await?;
     let listen = process.listen;
     let process = Process::without_endpoints(NAME)?;
     if let Some(address) = listen {
@@ -93,8 +94,9 @@ pub async fn run(
         }
     }
     let mode = settings.mode;
+    let clock = Arc::clone(store.journal().clock());
     let runner = Runner::new(clock, Arc::clone(&process.health), process.stop.clone());
-    let mut engine = Engine::assemble(store, programme, None, settings, runner).await?;
+    let mut engine = Engine::assemble(store, None, settings, runner).await?;
     process.metrics.observe(engine.metric_sources()).await;
     tracing::info!("started; press Ctrl-C to stop");
     match mode {
@@ -110,75 +112,65 @@ pub async fn run(
     Ok(())
 }
 
-async fn open_for(
-    home: Home,
-    plan: Option<Plan>,
-    actor: &str,
-    clock: &Arc<dyn Clock>,
-) -> Result<(Store, ProgrammeId), Error> {
+async fn open_for(home: Home, plan: Option<Plan>, actor: &str) -> Result<Store, Error> {
     if plan.is_none() {
         home.expect_store()?;
     }
-    let is_named = plan.is_some();
+    let named = plan.as_ref().map(|plan| plan.programme.clone());
     let plan = plan.map_or_else(Plan::cec_pac, Ok)?;
-    let store = Store::open(home, Arc::clone(clock), false, &plan.programme).await?;
-    if !is_named && let Some(programme) = programme_of(&store.log).await? {
-        return Ok((store, programme));
+    let settings = StoreSettings::embedded(home.folder());
+    let store = Store::open_to_fill(settings, &plan, &Origin::part(actor)).await?;
+    if let Some(named) = named.filter(|named| named != store.programme()) {
+        return Err(other_programme(&store.settings().url, store.programme(), &named));
     }
-    store.adopt(&plan, Arc::clone(clock), &Origin::part(actor)).await?;
-    Ok((store, plan.programme))
+    Ok(store)
 }
 
 impl Engine {
-    /// Opens an engine over a store, and starts its workers.
-    pub async fn open(
-        store: Store,
-        programme: ProgrammeId,
-        clock: Arc<dyn Clock>,
-        settings: EngineSettings,
-    ) -> Result<Self, Error> {
-        Self::assemble(store, programme, None, settings, alone(clock)).await
+    /// Opens an engine over a store that is open to be worked on, and starts its workers.
+    pub async fn open(store: Store, settings: EngineSettings) -> Result<Self, Error> {
+        let runner = alone(&store);
+        Self::assemble(store, None, settings, runner).await
     }
 
     /// The same, through ports that are handed in.
     pub async fn with_ports(
         store: Store,
-        programme: ProgrammeId,
-        clock: Arc<dyn Clock>,
         ports: Ports,
         settings: EngineSettings,
     ) -> Result<Self, Error> {
-        Self::assemble(store, programme, Some(ports), settings, alone(clock)).await
+        let runner = alone(&store);
+        Self::assemble(store, Some(ports), settings, runner).await
     }
 
     async fn assemble(
-        store: Store,
-        programme: ProgrammeId,
+        mut store: Store,
         ports: Option<Ports>,
         settings: EngineSettings,
         runner: Runner,
     ) -> Result<Self, Error> {
         let (log, queue, platform) = match ports {
             Some(Ports { log, queue, platform }) => (log, queue, Some(platform)),
-            None => (store.log_port(), in_process_queue(), None),
+            None => (Arc::clone(store.log()), in_process_queue(), None),
         };
-        let folder = store.home.folder();
-        let projections = Projections::open(folder, programme.clone(), Arc::clone(&log)).await?;
-        let projections = Arc::new(projections);
+        let (home, lock) = (store.settings().home()?, store.take_lock());
+        let programme = store.programme().clone();
+        let projections = Projections::open(home.folder(), programme.clone(), Arc::clone(&log));
+        let projections = Arc::new(projections.await?);
         let (state, position) = projections.state().await?;
         let clock = Arc::clone(&runner.clock);
-        let journal = Arc::new(Journal::new(programme, log, Arc::clone(&clock), state, position));
+        let journal = Arc::new(Journal::new(programme, log, clock, state, position));
+        let store = Arc::new(store.with_journal(Arc::clone(&journal)));
+        let registry = Arc::clone(store.registry().await?);
+        let directory = Arc::clone(store.directory().await?);
         let link = platform.map(|platform| {
-            let directory = Arc::clone(&store.directory);
             let pending = PendingMailboxes::new(Arc::clone(journal.store()), directory);
             Arc::new(PlatformLink::new(platform, Some(pending), settings.arm_ahead))
         });
         let (tasks, followers, mode) = (Tasks::default(), Tasks::default(), settings.mode);
         let context = Context {
-            journal: Arc::clone(&journal),
-            clock,
             queue: Arc::clone(&queue),
-            store: Arc::new(store.for_parts(Arc::clone(&journal))),
+            store: Arc::clone(&store),
             projections: Some(Arc::clone(&projections)),
             bus: None,
             leases: None,
@@ -200,8 +192,18 @@ impl Engine {
         }
         let following = built(&following, &context).await?;
         let sequence = Sequence::new(NAME, in_turn);
-        let engine =
-            Self { store, journal, queue, projections, sequence, runner, tasks, followers };
+        let engine = Self {
+            store,
+            journal,
+            registry,
+            queue,
+            projections,
+            sequence,
+            runner,
+            tasks,
+            followers,
+            lock,
+        };
         for part in beside {
             engine.tasks.spawn(engine.running(part));
         }
@@ -248,7 +250,7 @@ impl Engine {
 
     /// Runs until nothing is left to do now, or until the stop.
     pub async fn until_idle(&mut self, stop: &CancellationToken) -> Result<(), Error> {
-        let mut appended = self.store.log.appended();
+        let mut appended = self.store.log().appended();
         while !stop.is_cancelled() {
             appended.borrow_and_update();
             // Read before the tick: the tick has seen the outcome of every order that ended since.
@@ -283,14 +285,7 @@ impl Engine {
         self.queue.close();
         self.tasks.abort().await;
         self.followers.abort().await;
-        self.store.unlock();
-    }
-
-    /// Drops in-flight work and hands the files back.
-    pub async fn into_store(self) -> Store {
-        self.tasks.abort().await;
-        self.followers.abort().await;
-        self.store
+        self.lock = None;
     }
 
     /// Stops cleanly: in-flight orders are finished, and no others are taken.
@@ -299,12 +294,17 @@ impl Engine {
         self.runner.stop.cancel();
         self.tasks.finish().await;
         self.followers.abort().await;
-        let Self { store, projections, journal, sequence, .. } = self;
-        drop((journal, sequence));
+        let Self { store, projections, journal, registry, sequence, lock, .. } = self;
+        drop((journal, registry, sequence));
         if let Some(projections) = Arc::into_inner(projections) {
             projections.close().await?;
         }
-        store.close().await
+        store.close_log().await;
+        if let Some(store) = Arc::into_inner(store) {
+            store.close().await?;
+        }
+        drop(lock);
+        Ok(())
     }
 }
 
@@ -313,7 +313,8 @@ fn in_process_queue() -> Arc<dyn WorkQueue> {
 }
 
 /// A runner of an engine that is not a process of its own.
-fn alone(clock: Arc<dyn Clock>) -> Runner {
+fn alone(store: &Store) -> Runner {
+    let clock = Arc::clone(store.journal().clock());
     Runner::new(clock, Arc::<Health>::default(), CancellationToken::new())
 }
 

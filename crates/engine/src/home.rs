@@ -18,14 +18,7 @@ pub struct Home(PathBuf);
 /// The right to run the engine on a folder; released when dropped.
 #[derive(Debug)]
 pub struct EngineLock {
-    file: Option<File>,
-}
-
-impl EngineLock {
-    /// Releases it before it is dropped.
-    pub fn release(&mut self) {
-        self.file = None;
-    }
+    _file: File,
 }
 
 impl Home {
@@ -149,6 +142,6 @@ impl Home {
         file.set_len(0).map_err(failed)?;
         file.rewind().map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
-        Ok(Ok(EngineLock { file: Some(file) }))
+        Ok(Ok(EngineLock { _file: file }))
     }
 }

@@ -68,8 +68,6 @@ pub async fn run(
     };
     let owner = format!("{name}-{}", uuid::Uuid::now_v7());
     let context = Arc::new(Context {
-        journal: Arc::clone(deployment.store.journal()),
-        clock: Arc::clone(&deployment.clock),
         queue: Arc::clone(&deployment.queue),
         store: Arc::clone(&deployment.store),
         projections: None,
@@ -82,7 +80,7 @@ pub async fn run(
         link: OnceCell::new(),
     });
     let sources = MetricSources {
-        journal: Arc::clone(&context.journal),
+        journal: Arc::clone(context.journal()),
         queue: Arc::clone(&context.queue),
         projections: Weak::new(),
     };
@@ -90,7 +88,7 @@ pub async fn run(
     for part in parts {
         process.tasks.spawn(run_part(*part, Arc::clone(&context), process.clone()));
     }
-    tracing::info!(service = name, programme = %context.journal.programme(), "started");
+    tracing::info!(service = name, programme = %context.journal().programme(), "started");
     process.stop.cancelled().await;
     context.queue.close();
     process.finish(settings.process.stop_within).await;
@@ -104,16 +102,16 @@ async fn run_part(part: PartKind, context: Arc<Context>, process: Process) {
     let name = part.name();
     let Some(built) = process.wait_for(name, || part.build(&context)).await else { return };
     let Some(part) = built else { return process.health.remove(name) };
-    let (clock, health) = (Arc::clone(&context.clock), Arc::clone(&process.health));
+    let (clock, health) = (Arc::clone(context.journal().clock()), Arc::clone(&process.health));
     let runner = Runner::new(clock, health, process.stop).with_leases(context.lease_ttl());
     let mut part = leased(part, &context);
-    runner.run(&mut *part, context.journal.store().appended()).await;
+    runner.run(&mut *part, context.journal().store().appended()).await;
 }
 
 /// The part under its lease, where it has one.
 fn leased(part: Box<dyn Part>, context: &Context) -> Box<dyn Part> {
     let Some(name) = part.lease() else { return part };
-    let log = Arc::clone(context.journal.store());
+    let log = Arc::clone(context.journal().store());
     let lease = Lease::new(log, name, context.owner(), context.lease_ttl());
     Box::new(Leased::new(part, lease))
 }

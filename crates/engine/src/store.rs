@@ -1,8 +1,7 @@
-//! A store of either kind, opened for queries or for decisions, beside an engine or services that
-//! run.
+//! A store of either kind, opened for queries, for decisions, or by an engine that works on it.
 //!
-//! Everything beside the log is opened when it is first needed and closed with the store.
-//! Deliberately absent: the engine's lock, which only work on a folder needs.
+//! Everything beside the log is opened when it is first needed and closed with the store. Queries
+//! and decisions run beside an engine or services; only work on a folder takes the engine's lock.
 
 mod archive;
 mod create;
@@ -15,7 +14,7 @@ use std::sync::Arc;
 
 use ::archive::Archive;
 use chrono::{DateTime, Utc};
-use domain::{MailboxId, ProgrammeId};
+use domain::{MailboxId, ProgrammeId, State};
 use eventstore::{
     Clock, DatabaseStore, Direction, EventStore, Filter, Journal, RecordedEvent, StreamName,
 };
@@ -29,8 +28,7 @@ use vouchers::{CodeStore, FORMAT, SCHEMA, Vouchers};
 
 use crate::{EngineLock, Error, MailboxRef, RealClock, StoreUrl};
 pub(crate) use archive::holder;
-pub use create::adopt;
-pub(crate) use create::{other_programme, prepare};
+pub(crate) use create::other_programme;
 use derived::Derived;
 pub use keys::KeySource;
 pub use settings::{StoreSettings, expect_certificates};
@@ -39,18 +37,15 @@ pub use settings::{StoreSettings, expect_certificates};
 pub struct Store {
     settings: StoreSettings,
     journal: Arc<Journal>,
-    /// `None` where the log belongs to other parts of the process, which close it.
-    log: Option<DatabaseStore>,
-    /// The read models; `None` where they are unusable.
-    derived: Option<Derived>,
-    /// The same, opened because a query needs them after all.
-    derived_later: OnceCell<Derived>,
+    log: DatabaseStore,
+    /// The read models.
+    derived: OnceCell<Derived>,
     registry: OnceCell<Arc<Registry>>,
     directory: OnceCell<Arc<Directory>>,
     vouchers: OnceCell<Vouchers>,
     messages: OnceCell<Arc<intake::Store>>,
     archive: OnceCell<Archive>,
-    /// Keeps engines off a folder whose registry is filled.
+    /// Keeps engines off a folder that is worked on.
     lock: Option<EngineLock>,
 }
 
@@ -86,19 +81,25 @@ impl Store {
             )));
         };
         let (state, position, derived) = derived::folded(&settings.url, &programme, &port).await;
-        let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let journal = Arc::new(Journal::new(programme, port, clock, state, position));
-        Ok(Self { log: Some(log), derived, ..Self::over(settings, journal) })
+        let derived = OnceCell::new_with(derived);
+        let clock = Arc::new(RealClock);
+        Ok(Self { derived, ..Self::over(settings, log, programme, clock, (state, position)) })
     }
 
-    /// A store whose log a process has open already.
-    pub fn over(settings: StoreSettings, journal: Arc<Journal>) -> Self {
+    /// A store over its open log, with the state of it that was folded up to a position.
+    pub(crate) fn over(
+        settings: StoreSettings,
+        log: DatabaseStore,
+        programme: ProgrammeId,
+        clock: Arc<dyn Clock>,
+        (state, position): (State, u64),
+    ) -> Self {
+        let journal = Journal::new(programme, Arc::new(log.clone()), clock, state, position);
         Self {
             settings,
-            journal,
-            log: None,
-            derived: None,
-            derived_later: OnceCell::new(),
+            journal: Arc::new(journal),
+            log,
+            derived: OnceCell::new(),
             registry: OnceCell::new(),
             directory: OnceCell::new(),
             vouchers: OnceCell::new(),
@@ -108,11 +109,19 @@ impl Store {
         }
     }
 
-    /// The same, with a registry and a directory that are open already.
-    #[must_use]
-    pub fn with(self, registry: Arc<Registry>, directory: Arc<Directory>) -> Self {
-        let registry = OnceCell::new_with(Some(registry));
-        Self { registry, directory: OnceCell::new_with(Some(directory)), ..self }
+    /// The same, through another journal of its log.
+    pub(crate) fn with_journal(self, journal: Arc<Journal>) -> Self {
+        Self { journal, ..self }
+    }
+
+    /// Hands over the lock of a folder that is worked on.
+    pub(crate) fn take_lock(&mut self) -> Option<EngineLock> {
+        self.lock.take()
+    }
+
+    /// Writes what is queued and closes the log, which may be closed already.
+    pub(crate) async fn close_log(&self) {
+        self.log.close().await;
     }
 
     /// Closes what was opened.
@@ -128,9 +137,10 @@ impl Store {
             if let Some(registry) = self.registry.into_inner().and_then(Arc::into_inner) {
                 registry.close().await?;
             }
-            if let Some(log) = self.log {
-                log.close().await;
+            if let Some(directory) = self.directory.into_inner().and_then(Arc::into_inner) {
+                directory.close().await?;
             }
+            self.log.close().await;
             drop(self.lock);
             Ok(())
         })
@@ -189,10 +199,7 @@ impl Store {
     /// The past of mailboxes and of the population.
     pub async fn history(&self) -> Result<History, Error> {
         let open = || Derived::open(&self.settings.url, self.programme(), self.log());
-        let derived = match &self.derived {
-            Some(derived) => derived,
-            None => self.derived_later.get_or_try_init(open).await?,
-        };
+        let derived = self.derived.get_or_try_init(open).await?;
         if derived.folder.is_some() {
             while derived.projections.sets.tick(self.journal.now()).await?.progress > 0 {}
         }
@@ -201,11 +208,9 @@ impl Store {
 
     /// How far the read models have followed the log.
     pub async fn projections(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
-        if let Some(derived) = &self.derived {
-            return Ok(derived.projections.status(now).await?);
-        }
         if matches!(self.settings.url, StoreUrl::Folder(_)) {
-            return Ok(Vec::new());
+            let Some(derived) = self.derived.get() else { return Ok(Vec::new()) };
+            return Ok(derived.projections.status(now).await?);
         }
         let options = self.settings.connect_options()?;
         let (programme, log) = (self.programme().clone(), Arc::clone(self.log()));
@@ -277,6 +282,11 @@ impl Store {
     pub async fn directory(&self) -> Result<&Arc<Directory>, Error> {
         let open = || async { Ok(Arc::new(self.settings.open_directory().await?)) };
         self.directory.get_or_try_init(open).await
+    }
+
+    /// Sets the clock of a rehearsal's mail directory.
+    pub async fn set_directory_clock(&self, instant: DateTime<Utc>) -> Result<(), Error> {
+        Ok(self.directory().await?.set_clock(Some(instant)).await?)
     }
 
     /// The vouchers, with the programme's keys and the table of codes.

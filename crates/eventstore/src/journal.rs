@@ -127,6 +127,11 @@ impl Journal {
         &self.store
     }
 
+    /// The journal's clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// The current instant of the journal's clock.
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()

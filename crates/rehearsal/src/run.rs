@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use domain::Plan;
-use engine::embedded::{Engine, Store};
+use engine::embedded::Engine;
 use engine::parts::Progress;
-use engine::store::programme_of;
+use engine::store::Store;
 use engine::{EngineSettings, Error, Home, RunMode};
-use eventstore::{Clock, EventStore, Origin};
+use eventstore::Clock;
 use platform::Chance;
 
 use crate::{Holders, VirtualClock};
@@ -60,7 +60,7 @@ pub struct Rehearsal {
 impl Rehearsal {
     /// Opens a store and the engine on it, at the instant that the clock shows.
     pub async fn open(
-        home: Home,
+        home: &Home,
         clock: Arc<VirtualClock>,
         settings: RehearsalSettings,
     ) -> Result<Self, Error> {
@@ -74,7 +74,7 @@ impl Rehearsal {
         clock: Arc<VirtualClock>,
         settings: RehearsalSettings,
     ) -> Result<Self, Error> {
-        let crashed_at = engine.store.log.head().await?;
+        let crashed_at = engine.store.log().head().await?;
         let holders = Holders::new(Chance::NEVER, 0);
         Ok(Self { engine, clock, settings, holders, crashes: 0, crashed_at })
     }
@@ -108,7 +108,7 @@ impl Rehearsal {
             }
             let next = next_wake.into_iter().chain(self.holders.next()).fold(end, DateTime::min);
             self.clock.set(next);
-            self.engine.store.directory.set_clock(Some(next)).await?;
+            self.engine.store.set_directory_clock(next).await?;
         }
     }
 
@@ -117,7 +117,7 @@ impl Rehearsal {
         &mut self,
         observer: &mut dyn Observer,
     ) -> Result<Option<DateTime<Utc>>, Error> {
-        let mut appended = self.engine.store.log.appended();
+        let mut appended = self.engine.store.log().appended();
         loop {
             appended.borrow_and_update();
             // Read before the tick: the tick has seen the outcome of every order that ended since.
@@ -125,7 +125,7 @@ impl Rehearsal {
             let Progress { done, next_wake, .. } = self.engine.tick().await?;
             observer.observe(self.clock.now(), &*self.engine.journal.state().await?);
             if self.crash_where_due().await? {
-                appended = self.engine.store.log.appended();
+                appended = self.engine.store.log().appended();
                 continue;
             }
             if done == 0 && in_flight == 0 {
@@ -140,14 +140,15 @@ impl Rehearsal {
     /// Drops the engine in the middle of its work and opens it again, once enough was recorded.
     async fn crash_where_due(&mut self) -> Result<bool, Error> {
         let Some(every) = self.settings.crash_every else { return Ok(false) };
-        let head = self.engine.store.log.head().await?;
+        let head = self.engine.store.log().head().await?;
         if head < self.crashed_at.saturating_add(every) {
             return Ok(false);
         }
         self.crashed_at = head;
         self.crashes += 1;
         self.engine.crash().await;
-        self.engine = open(self.engine.store.home.clone(), &self.clock, &self.settings).await?;
+        let home = self.engine.store.settings().home()?;
+        self.engine = open(&home, &self.clock, &self.settings).await?;
         Ok(true)
     }
 
@@ -157,18 +158,13 @@ impl Rehearsal {
 }
 
 async fn open(
-    home: Home,
+    home: &Home,
     clock: &Arc<VirtualClock>,
     rehearsal: &RehearsalSettings,
 ) -> Result<Engine, Error> {
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
-    let store = Store::open(home, Arc::clone(&handed), true, &rehearsal.plan.programme).await?;
-    if programme_of(&store.log).await?.is_none() {
-        let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
-        store.adopt(&rehearsal.plan, Arc::clone(&handed), &origin).await?;
-    }
-    store.directory.set_clock(Some(clock.now())).await?;
-    let programme = rehearsal.plan.programme.clone();
+    let store = Store::open_to_rehearse(home, &rehearsal.plan, handed).await?;
+    store.set_directory_clock(clock.now()).await?;
     let settings = EngineSettings { mode: RunMode::Rehearsal, ..rehearsal.engine.clone() };
-    Engine::open(store, programme, handed, settings).await
+    Engine::open(store, settings).await
 }

@@ -147,7 +147,7 @@ pub(super) async fn a_right_restored_by_hand_is_reported(
     running: &Rehearsal,
     address: &str,
 ) {
-    let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+    let (journal, registry) = (&running.engine.journal, &running.engine.registry);
     let before = evidence(journal).await.len();
     prober(servers, journal, registry).tick().await.unwrap();
     let seen = evidence(journal).await.split_off(before);
@@ -163,7 +163,7 @@ pub(super) async fn a_right_restored_by_hand_is_reported(
 
 /// After the repair, the next probe agrees.
 pub(super) async fn a_repair_is_seen(servers: &MailServers, running: &Rehearsal) {
-    let (journal, registry) = (&running.engine.journal, &running.engine.store.registry);
+    let (journal, registry) = (&running.engine.journal, &running.engine.registry);
     let before = evidence(journal).await.len();
     prober(servers, journal, registry).tick().await.unwrap();
     let after = evidence(journal).await.len();

@@ -70,7 +70,7 @@ pub(super) fn end_sessions(servers: &MailServers, running: &Rehearsal) {
     let command = format!("{} -c {}", script.display(), settings.display()).parse().unwrap();
     let sessions = SecondTry { command, tried: AtomicBool::new(false) };
     let (journal, registry) =
-        (Arc::clone(&running.engine.journal), Arc::clone(&running.engine.store.registry));
+        (Arc::clone(&running.engine.journal), Arc::clone(&running.engine.registry));
     let sessions = Sessions::new(journal, registry, Arc::new(sessions), "test".to_owned());
     running.engine.run_beside(Box::new(sessions));
 }

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use bus::InProcess;
 use chrono::{DateTime, Utc};
 use domain::Capabilities;
-use engine::embedded::{Engine, Ports, Store};
+use engine::embedded::{Engine, Ports};
+use engine::store::Store;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, EventStore};
+use eventstore::Clock;
 use platform::{Directory, Error, Layer, Mode};
 use rehearsal::{Rehearsal, RehearsalSettings, VirtualClock};
 use sqlx::postgres::PgConnectOptions;
@@ -51,16 +52,14 @@ impl Enforcement for SharedDirectory {
 
     async fn engine(&self, world: &World) -> Rehearsal {
         let clock: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&world.clock);
-        let programme = world.plan.programme.clone();
-        let store = Store::open(world.home(), Arc::clone(&clock), true, &programme).await.unwrap();
-        let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+        let store = Store::open_to_rehearse(&world.home(), &world.plan, clock).await.unwrap();
+        let log = Arc::clone(store.log());
         let directory = Directory::connect(self.0.clone()).await.unwrap();
         let platform = Arc::new(InStep { directory, clock: Arc::clone(&world.clock) });
         let queue = Arc::new(InProcess::new(bus::Settings::default()));
         let settings = EngineSettings { mode: RunMode::Rehearsal, ..EngineSettings::default() };
         let ports = Ports { log, queue, platform };
-        let engine =
-            Engine::with_ports(store, programme, clock, ports, settings.clone()).await.unwrap();
+        let engine = Engine::with_ports(store, ports, settings.clone()).await.unwrap();
         let (plan, clock) = (world.plan.clone(), Arc::clone(&world.clock));
         let settings = RehearsalSettings { plan, engine: settings, crash_every: None };
         Rehearsal::over(engine, clock, settings).await.unwrap()

@@ -126,7 +126,7 @@ pub async fn walk<E: Enforcement>() {
 /// Probes the canaries at this instant, with a prober that has just started.
 async fn probe(servers: &MailServers, running: &Rehearsal) {
     let engine = &running.engine;
-    let mut prober = prober(servers, &engine.journal, &engine.store.registry);
+    let mut prober = prober(servers, &engine.journal, &engine.registry);
     assert_eq!(prober.tick().await.unwrap().progress, 1);
     assert_eq!(prober.tick().await.unwrap().progress, 0, "a boundary is probed once");
 }

@@ -63,7 +63,7 @@ impl Scene {
         let mut running = world.rehearsing(EngineSettings::default(), None).await;
         running.run_until(at(OPEN), &mut Nobody).await.unwrap();
         let (_, vouchers) = world.vouchers(&running).await;
-        let registry = &running.engine.store.registry;
+        let registry = &running.engine.registry;
         let store = Arc::new(Store::open(&world.home().intake()).await.unwrap());
         let (relay, links) = (Arc::new(Relay::default()), Arc::new(Links::default()));
         let transport: Arc<dyn Transport> = Arc::<Relay>::clone(&relay);

@@ -10,7 +10,7 @@ use domain::{
     PhaseStarted, Plan, ProgrammePaused, Verdict,
 };
 use engine::Home;
-use engine::embedded::Store;
+use engine::store::Store;
 use eventstore::{Clock, ExpectedVersion, Origin, programme_stream};
 use rehearsal::VirtualClock;
 use rehearsal::prove;
@@ -47,10 +47,8 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
     let plan = Plan::cec_pac().unwrap();
     let clock = Arc::new(VirtualClock::at("2014-12-01T00:00:00Z".parse().unwrap()));
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
-    let store =
-        Store::open(home.clone(), Arc::clone(&handed), true, &plan.programme).await.unwrap();
-    let origin = Origin::part("test");
-    let journal = store.adopt(&plan, handed, &origin).await.unwrap();
+    let store = Store::open_to_rehearse(&home, &plan, handed).await.unwrap();
+    let (journal, origin) = (store.journal(), Origin::part("test"));
     let (mut requested_on, mut activated_on) = (DateColumn::new(), DateColumn::new());
     for _ in 0..2 {
         requested_on.push(NaiveDate::from_ymd_opt(2010, 4, 26)).unwrap();
@@ -94,7 +92,8 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
         (0, "zero@postacertificata.example".to_owned()),
         (1, "one@postacertificata.example".to_owned()),
     ];
-    store.directory.provision(&rows, 0).await.unwrap();
+    let directory = store.directory().await.unwrap();
+    directory.provision(&rows, 0).await.unwrap();
     let call = platform::SetRights {
         decided_at: 0,
         key: platform::EffectKey {
@@ -107,8 +106,7 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
         capabilities: removed(),
         right: platform::Right::Until(due_at),
     };
-    platform::Platform::set(&*store.directory, &call).await.unwrap();
-    drop(journal);
+    platform::Platform::set(&**directory, &call).await.unwrap();
     store.close().await.unwrap();
     prove(&home).await.unwrap().problems
 }

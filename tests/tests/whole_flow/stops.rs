@@ -13,7 +13,8 @@ use async_trait::async_trait;
 use bus::InProcess;
 use domain::{Capability, Event, Outcome, Plan};
 use engine::Home;
-use engine::embedded::{Engine, Ports, Store};
+use engine::embedded::{Engine, Ports};
+use engine::store::Store;
 use engine::parts::WorkerSettings;
 use engine::{EngineSettings, RunMode};
 use eventstore::{Clock, DatabaseStore, EventStore, Filter};
@@ -65,15 +66,14 @@ async fn run(
     effects: &Effects,
 ) -> bool {
     let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(clock);
-    let programme = plan.programme.clone();
-    let store = Store::open(home.clone(), Arc::clone(&handed), true, &programme).await.unwrap();
-    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
+    let store = Store::open_to_rehearse(home, plan, handed).await.unwrap();
+    let log = Arc::clone(store.log());
     let queue = InProcess::new(bus::Settings::default());
     let ports = Ports {
         log: StoppingLog::over(log, &fuse),
         queue: Arc::new(StoppingQueue { inner: queue, fuse: Arc::clone(&fuse) }),
         platform: Arc::new(Stopping {
-            directory: Arc::clone(&store.directory),
+            directory: Arc::clone(store.directory().await.unwrap()),
             fuse: Arc::clone(&fuse),
             effects: Arc::clone(effects),
         }),
@@ -84,7 +84,7 @@ async fn run(
         workers: WorkerSettings { count: 1, ..WorkerSettings::default() },
         ..EngineSettings::default()
     };
-    let mut engine = Engine::with_ports(store, programme, handed, ports, settings).await.unwrap();
+    let mut engine = Engine::with_ports(store, ports, settings).await.unwrap();
     let blown = fuse.blown.clone();
     let work = async {
         // After a crash the clock continues at the instant of the crash.
@@ -95,7 +95,7 @@ async fn run(
             {
                 if instant > clock.now() {
                     clock.set(instant);
-                    engine.store.directory.set_clock(Some(instant)).await.unwrap();
+                    engine.store.set_directory_clock(instant).await.unwrap();
                     engine.until_idle(&CancellationToken::new()).await.unwrap();
                 }
             }

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use bus::{Backlog, Delivery, InProcess, WorkOrder, WorkQueue};
 use chrono::Duration;
 use domain::Capabilities;
-use engine::embedded::{Engine, Ports, Store};
+use engine::embedded::{Engine, Ports};
+use engine::store::Store;
 use engine::parts::WorkerSettings;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, EventStore};
+use eventstore::Clock;
 use platform::Platform;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -82,8 +83,7 @@ async fn duplicate_lost_and_reordered_orders_change_nothing() {
     world.plan.recurring.clear();
     let clock = Arc::new(VirtualClock::at(begins_at(&world.plan)));
     let shared: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
-    let programme = world.plan.programme.clone();
-    let store = Store::open(world.home(), Arc::clone(&shared), true, &programme).await.unwrap();
+    let store = Store::open_to_rehearse(&world.home(), &world.plan, shared).await.unwrap();
     let told = Arc::<Mutex<Told>>::default();
     let queue = Unreliable {
         // Duplicates must find a free slot, or their publisher deadlocks.
@@ -92,8 +92,9 @@ async fn duplicate_lost_and_reordered_orders_change_nothing() {
         late: Mutex::default(),
         told: Arc::clone(&told),
     };
-    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
-    let platform: Arc<dyn Platform> = Arc::<platform::Directory>::clone(&store.directory);
+    let log = Arc::clone(store.log());
+    let directory = Arc::clone(store.directory().await.unwrap());
+    let platform: Arc<dyn Platform> = directory;
     let ports = Ports { log, queue: Arc::new(queue), platform };
     let settings = EngineSettings {
         mode: RunMode::Rehearsal,
@@ -102,7 +103,7 @@ async fn duplicate_lost_and_reordered_orders_change_nothing() {
         sweep: SweepSettings { batch: 20, orders: 12 },
         ..EngineSettings::default()
     };
-    let mut engine = Engine::with_ports(store, programme, shared, ports, settings).await.unwrap();
+    let mut engine = Engine::with_ports(store, ports, settings).await.unwrap();
     let go_on = CancellationToken::new();
     for place in 0..world.plan.phases.len() {
         for instant in
@@ -112,7 +113,7 @@ async fn duplicate_lost_and_reordered_orders_change_nothing() {
                 continue;
             }
             clock.set(instant);
-            engine.store.directory.set_clock(Some(instant)).await.unwrap();
+            engine.store.set_directory_clock(instant).await.unwrap();
             engine.until_idle(&go_on).await.unwrap();
         }
     }

@@ -130,7 +130,7 @@ impl Scene {
 
     /// Is their mailbox active, what is it, and their address for notices.
     async fn person(&self, number: u32) -> (bool, String, Option<String>) {
-        let registry = &self.running.engine.store.registry;
+        let registry = &self.running.engine.registry;
         let found = registry.find(number).await.unwrap().unwrap().registration;
         (found.activated_on.is_some(), found.address, found.notify_email)
     }
@@ -158,7 +158,7 @@ fn processor(
         exports: None,
         portal: None,
     };
-    let registry = Arc::clone(&running.engine.store.registry);
+    let registry = Arc::clone(&running.engine.registry);
     RequestProcessor::new(Arc::clone(store), vouchers.clone(), registry, settings)
 }
 

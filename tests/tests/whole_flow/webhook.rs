@@ -15,7 +15,7 @@ use std::time::Duration;
 use domain::{Capability, DriftRules, Plan};
 use engine::EngineSettings;
 use engine::platform_choice::PlatformChoice;
-use eventstore::{EventStore, Filter};
+use eventstore::Filter;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rehearsal::phases;
@@ -220,7 +220,7 @@ async fn the_plan_goes_through_a_provider_that_fails_in_every_way_and_adds_up() 
     // In the log, every right of every mailbox ended once.
     let mut ended: BTreeMap<Capability, (RoaringBitmap, u64)> = BTreeMap::new();
     let outcomes = Filter { categories: vec!["outcome".to_owned()] };
-    let page = running.engine.store.log.read_all(0, &outcomes, 100_000).await.unwrap();
+    let page = running.engine.store.log().read_all(0, &outcomes, 100_000).await.unwrap();
     for recorded in &page.events {
         let event = recorded.fact().unwrap().event;
         if let Some((capability, outcome)) = event.as_removal() {

@@ -73,8 +73,8 @@ impl AnswerServer {
 pub(super) async fn build(context: &Context) -> Result<Option<Answers>, Error> {
     let Some(settings) = &context.settings.answers else { return Ok(None) };
     let registry = Arc::clone(context.store.registry().await?);
-    let Context { clock, tasks, stop, journal, .. } = context;
-    let server = AnswerServer::listen(settings, clock, tasks, stop).await?;
+    let (journal, Context { tasks, stop, .. }) = (context.journal(), context);
+    let server = AnswerServer::listen(settings, journal.clock(), tasks, stop).await?;
     Ok(Some(server.follow(Arc::clone(journal.store()), registry)))
 }
 

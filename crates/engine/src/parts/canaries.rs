@@ -18,7 +18,7 @@ pub(super) const NAME: &str = "canaries";
 pub(super) async fn build(context: &Context) -> Result<Option<Prober>, Error> {
     let Some(endpoints) = context.settings.canaries.clone() else { return Ok(None) };
     let addresses = Arc::new(RegistryNumbers(Arc::clone(context.store.registry().await?)));
-    Ok(Some(Prober::new(Arc::clone(&context.journal), addresses, endpoints)))
+    Ok(Some(Prober::new(Arc::clone(context.journal()), addresses, endpoints)))
 }
 
 #[async_trait]

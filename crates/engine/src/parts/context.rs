@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::{Connection, WorkQueue};
-use eventstore::{Clock, Journal};
+use eventstore::Journal;
 use platform::{Faulty, Platform};
 use projections::Projections;
 use tokio::sync::OnceCell;
@@ -22,13 +22,9 @@ use crate::tasks::Tasks;
 
 /// What the parts of a process are built from.
 pub struct Context {
-    /// The log, and the state folded from it.
-    pub journal: Arc<Journal>,
-    /// The clock of this process.
-    pub clock: Arc<dyn Clock>,
     /// The queue of orders.
     pub queue: Arc<dyn WorkQueue>,
-    /// The store: registry, directory and what else stands beside the log.
+    /// The store: the log, and what stands beside it.
     pub store: Arc<Store>,
     /// The read models, which only an embedded store has.
     pub projections: Option<Arc<Projections>>,
@@ -56,6 +52,11 @@ pub struct LeaseSettings {
 }
 
 impl Context {
+    /// The log, and the state folded from it.
+    pub fn journal(&self) -> &Arc<Journal> {
+        self.store.journal()
+    }
+
     /// The platform as every part calls it.
     pub async fn platform(&self) -> Result<Arc<PlatformLink>, Error> {
         let open = || async { Ok::<_, Error>(Arc::new(self.open_link().await?)) };

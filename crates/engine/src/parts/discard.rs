@@ -14,7 +14,7 @@ pub(super) const NAME: &str = "exports";
 
 pub(super) fn build(context: &Context) -> Result<Discard, Error> {
     let folder = context.store.settings().archive_home()?.exports();
-    Ok(Discard { journal: Arc::clone(&context.journal), folder })
+    Ok(Discard { journal: Arc::clone(context.journal()), folder })
 }
 
 /// Deletes expired message-log exports of one folder.

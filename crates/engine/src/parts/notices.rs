@@ -66,13 +66,13 @@ impl fmt::Debug for NoticeDelivery {
 pub(super) async fn build(context: &Context) -> Result<Option<Sender>, Error> {
     let mailer = match &context.settings.notices {
         NoticeDelivery::Disabled => {
-            warn_of_undelivered(&*context.journal.state().await?);
+            warn_of_undelivered(&*context.journal().state().await?);
             return Ok(None);
         }
         NoticeDelivery::Mailer(mailer) => Arc::clone(mailer),
         NoticeDelivery::Relay(relay) => relay.mailer(Arc::clone(context.store.registry().await?)),
     };
-    let (journal, stop) = (Arc::clone(&context.journal), context.stop.clone());
+    let (journal, stop) = (Arc::clone(context.journal()), context.stop.clone());
     Ok(Some(Sender::new(journal, mailer, stop, context.settings.seed)))
 }
 

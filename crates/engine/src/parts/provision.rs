@@ -19,7 +19,7 @@ pub(super) async fn build(context: &Context) -> Result<Option<Provision>, Error>
     }
     let registry = Arc::clone(context.store.registry().await?);
     let directory = Arc::clone(context.store.directory().await?);
-    Ok(Some(Provision::new(Arc::clone(&context.journal), registry, directory)))
+    Ok(Some(Provision::new(Arc::clone(context.journal()), registry, directory)))
 }
 
 #[async_trait]

@@ -17,7 +17,7 @@ const PENDING_CHECK: TimeDelta = TimeDelta::seconds(1);
 pub(super) async fn build(context: &Context) -> Result<Reconcile, Error> {
     let platform = context.platform().await?;
     let calls = Arc::clone(&platform.platform);
-    let reconciler = Reconciler::new(Arc::clone(&context.journal), calls, platform.reach);
+    let reconciler = Reconciler::new(Arc::clone(context.journal()), calls, platform.reach);
     Ok(Reconcile { reconciler, pending: context.gate(&platform) })
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
         page: PAGE,
         expand: if context.settings.expand_events { Expand::PerMailbox } else { Expand::No },
     };
-    let (log, programme) = (Arc::clone(context.journal.store()), context.journal.programme());
+    let (log, programme) = (Arc::clone(context.journal().store()), context.journal().programme());
     Ok(Relay::new(log, mirror, programme.clone(), settings))
 }
 

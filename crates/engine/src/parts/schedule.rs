@@ -12,7 +12,7 @@ use crate::Error;
 pub(super) const NAME: &str = "scheduler";
 
 pub(super) fn build(context: &Context) -> Scheduler {
-    Scheduler::new(Arc::clone(&context.journal))
+    Scheduler::new(Arc::clone(context.journal()))
 }
 
 #[async_trait]

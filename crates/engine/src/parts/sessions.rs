@@ -31,7 +31,7 @@ const LEASE: Duration = Duration::from_mins(5);
 pub(super) async fn build(context: &Context) -> Result<Option<Sessions>, Error> {
     let Some(command) = context.settings.sessions.clone() else { return Ok(None) };
     let registry = Arc::clone(context.store.registry().await?);
-    let journal = Arc::clone(&context.journal);
+    let journal = Arc::clone(context.journal());
     Ok(Some(Sessions::new(journal, registry, Arc::new(command), context.owner())))
 }
 

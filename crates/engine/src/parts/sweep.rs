@@ -23,7 +23,7 @@ const PENDING_CHECK: TimeDelta = TimeDelta::milliseconds(200);
 pub(super) async fn build(context: &Context) -> Result<Sweep, Error> {
     let platform = context.platform().await?;
     Ok(Sweep {
-        journal: Arc::clone(&context.journal),
+        journal: Arc::clone(context.journal()),
         queue: Arc::clone(&context.queue),
         reach: platform.reach,
         settings: context.settings.sweep,

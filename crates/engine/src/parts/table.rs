@@ -14,7 +14,7 @@ use crate::metrics::number;
 pub(super) const NAME: &str = "table";
 
 pub(super) async fn build(context: &Context) -> Result<Table, Error> {
-    let (programme, log) = (context.journal.programme(), context.journal.store());
+    let (programme, log) = (context.journal().programme(), context.journal().store());
     let (options, owner) = (context.store.settings().connect_options()?, context.owner());
     Ok(Table::connect(options, programme.clone(), Arc::clone(log), owner).await?)
 }

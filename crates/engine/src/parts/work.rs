@@ -40,13 +40,13 @@ pub(super) async fn build(context: &Context) -> Result<Work, Error> {
     let WorkerSettings { effects, count } = context.settings.workers;
     let issuer = if effects.contains(Capability::RequestVoucher) {
         let registry = Arc::clone(context.store.registry().await?);
-        Some(Issuer::new(Arc::clone(&context.journal), registry))
+        Some(Issuer::new(Arc::clone(context.journal()), registry))
     } else {
         None
     };
     for worker in 0..count.max(1) {
         let seed = context.settings.seed.wrapping_add(u64::try_from(worker).unwrap_or(0));
-        let (journal, queue) = (Arc::clone(&context.journal), Arc::clone(&context.queue));
+        let (journal, queue) = (Arc::clone(context.journal()), Arc::clone(&context.queue));
         let calls = Arc::clone(&platform.platform);
         let mut worker = Worker::new(journal, queue, calls, platform.reach, effects, seed);
         if let Some(issuer) = &issuer {
@@ -54,7 +54,7 @@ pub(super) async fn build(context: &Context) -> Result<Work, Error> {
         }
         context.tasks.spawn(carry_out(worker));
     }
-    Ok(Work { journal: Arc::clone(&context.journal), platform })
+    Ok(Work { journal: Arc::clone(context.journal()), platform })
 }
 
 pub(super) struct Work {

@@ -4,9 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use domain::{Command, Plan, ProgrammeId, State};
-use eventstore::{
-    Clock, DatabaseStore, EventStore, ExpectedVersion, Journal, Origin, programme_stream,
-};
+use eventstore::{Clock, DatabaseStore, ExpectedVersion, Journal, Origin, programme_stream};
 use platform::{Directory, Mode};
 use registry::Registry;
 use tokio::sync::OnceCell;
@@ -29,20 +27,42 @@ impl Store {
         plan: &Plan,
         origin: &Origin,
     ) -> Result<Self, Error> {
-        let clock: Arc<dyn Clock> = Arc::new(RealClock);
+        Self::create(settings, Arc::new(RealClock), Mode::Production, (plan, origin)).await
+    }
+
+    /// Opens an embedded store to rehearse it: the same under another clock, with a mail directory
+    /// whose clock can be set.
+    pub async fn open_to_rehearse(
+        home: &Home,
+        plan: &Plan,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let origin = Origin { reason: Some("rehearsal".to_owned()), ..Origin::part("tramonto") };
+        let settings = StoreSettings::embedded(home.folder());
+        Self::create(settings, clock, Mode::Rehearsal, (plan, &origin)).await
+    }
+
+    async fn create(
+        settings: StoreSettings,
+        clock: Arc<dyn Clock>,
+        mode: Mode,
+        (plan, origin): (&Plan, &Origin),
+    ) -> Result<Self, Error> {
         let (log, lock) = match &settings.url {
             StoreUrl::Postgres(_) => (settings.open_log(Arc::clone(&clock)).await?, None),
             StoreUrl::Folder(_) => {
                 let home = settings.home()?;
-                let lock = prepare(&home, Mode::Production).await?;
-                let log = DatabaseStore::open(&home.log(), Arc::clone(&clock)).await?;
-                (log, Some(lock))
+                let lock = prepare(&home, mode).await?;
+                (DatabaseStore::open(&home.log(), Arc::clone(&clock)).await?, Some(lock))
             }
         };
-        if programme_of(&log).await?.is_none() {
-            drop(adopt(Arc::new(log.clone()), &settings.url, plan, clock, origin).await?);
+        let existing = programme_of(&log).await?;
+        let is_new = existing.is_none();
+        let programme = existing.unwrap_or_else(|| plan.programme.clone());
+        let store = Self::over(settings, log, programme, clock, (State::default(), 0));
+        if is_new {
+            adopt(&store.journal, plan, origin).await?;
         }
-        let store = Self::with_log(settings, log).await?;
         let registry = match &store.settings.url {
             StoreUrl::Postgres(_) => store.open_registry().await?,
             StoreUrl::Folder(_) => {
@@ -57,7 +77,7 @@ impl Store {
 /// Locks a folder for an engine, and creates the mail directory of a new store.
 ///
 /// The directory is created before the log: a log without a directory means that it was lost.
-pub(crate) async fn prepare(home: &Home, mode: Mode) -> Result<EngineLock, Error> {
+async fn prepare(home: &Home, mode: Mode) -> Result<EngineLock, Error> {
     home.create()?;
     let lock = home.lock()?;
     if !home.exists() && !home.directory().exists() {
@@ -66,32 +86,17 @@ pub(crate) async fn prepare(home: &Home, mode: Mode) -> Result<EngineLock, Error
     Ok(lock)
 }
 
-/// Makes this plan the programme's, where it has none yet. A store of another programme is refused.
-pub async fn adopt(
-    log: Arc<dyn EventStore>,
-    place: &(dyn Display + Sync),
-    plan: &Plan,
-    clock: Arc<dyn Clock>,
-    origin: &Origin,
-) -> Result<Journal, Error> {
-    let theirs = programme_of(&*log).await?;
-    if let Some(theirs) = theirs.filter(|theirs| *theirs != plan.programme) {
-        return Err(other_programme(place, &theirs, &plan.programme));
-    }
-    let journal = Journal::new(plan.programme.clone(), log, clock, State::default(), 0);
+/// Makes this plan the programme's, unless another process has done it meanwhile.
+async fn adopt(journal: &Journal, plan: &Plan, origin: &Origin) -> Result<(), Error> {
     let snapshot = journal.state().await?;
-    let adopted = snapshot.plan().is_some();
-    let events = if adopted {
-        Vec::new()
-    } else {
-        snapshot.decide(Command::Adopt(plan.clone()), journal.now())?
-    };
-    drop(snapshot);
-    if !events.is_empty() {
-        let stream = programme_stream(journal.programme())?;
-        journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
+    if snapshot.plan().is_some() {
+        return Ok(());
     }
-    Ok(journal)
+    let events = snapshot.decide(Command::Adopt(plan.clone()), journal.now())?;
+    drop(snapshot);
+    let stream = programme_stream(journal.programme())?;
+    journal.append(stream, ExpectedVersion::NoStream, &events, origin).await?;
+    Ok(())
 }
 
 /// The store belongs to another programme.

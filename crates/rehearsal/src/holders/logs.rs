@@ -71,9 +71,9 @@ pub(super) fn tasks(plan: &Plan, state: &State, draw: &mut Draw) -> Vec<(DateTim
 
 impl Holders {
     pub(super) async fn request_logs(&mut self, task: Task, engine: &Engine) -> Result<(), Error> {
-        let home = &engine.store.home;
+        let home = engine.store.settings().home()?;
         let index = Index::open(&home.archive()).await?;
-        let keys = keys(home, &*engine.clock())?;
+        let keys = keys(&home, &*engine.clock())?;
         let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.exports());
         match task {
             Task::Stray(number) => {
@@ -111,7 +111,7 @@ impl Holders {
         request: Uuid,
         number: u32,
     ) -> Result<(), Error> {
-        let Some(entry) = engine.store.registry.find(number).await? else { return Ok(()) };
+        let Some(entry) = engine.registry.find(number).await? else { return Ok(()) };
         let (address, known) = (entry.registration.address, entry.registration.codice_fiscale);
         let holder = Holder { address, codice_fiscale: known.as_str().to_owned() };
         let ready = office.prepare(request, &holder, office.index(), TERMS, &origin()).await?;
@@ -163,7 +163,7 @@ async fn request(office: &Archive, number: u32) -> Result<Uuid, ArchiveError> {
 async fn read_log(office: &Archive, engine: &Engine, readers: &[u32]) -> Result<(), Error> {
     let (mut text, mut domains) = (String::new(), Vec::new());
     for (place, number) in readers.iter().enumerate() {
-        let Some(entry) = engine.store.registry.find(*number).await? else { continue };
+        let Some(entry) = engine.registry.find(*number).await? else { continue };
         let address = entry.registration.address;
         domains.extend(address.rsplit_once('@').map(|(_, domain)| domain.to_owned()));
         let (queue, second) = (0x3F2A_0000 + place, place % 60);
@@ -182,7 +182,7 @@ async fn read_log(office: &Archive, engine: &Engine, readers: &[u32]) -> Result<
                 .map_err(|error| Error::Invalid(error.to_string()))?;
         }
     }
-    let path = engine.store.home.folder().join("mail.log");
+    let path = engine.store.settings().home()?.folder().join("mail.log");
     let failed = |source| Error::File {
         path: path.clone(),
         advice: "cannot write the rehearsed mail log; check the free disk space".to_owned(),

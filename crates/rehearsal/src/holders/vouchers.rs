@@ -86,11 +86,11 @@ impl Holders {
         task: Task,
         engine: &Engine,
     ) -> Result<(), Error> {
-        let home = &engine.store.home;
-        let keyring = keys(home, &*engine.clock())?;
+        let home = engine.store.settings().home()?;
+        let keyring = keys(&home, &*engine.clock())?;
         let tables = Tables::open(&home.vouchers(), &FORMAT).await;
         let codes = CodeStore::open(tables.map_err(VoucherError::from)?, &keyring).await?;
-        let registry = Arc::clone(&engine.store.registry);
+        let registry = Arc::clone(&engine.registry);
         let journal = Arc::clone(&engine.journal);
         let vouchers = Vouchers::new(journal, registry, Arc::new(codes), Arc::new(keyring));
         match task {

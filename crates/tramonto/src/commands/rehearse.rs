@@ -38,7 +38,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
     let mut bars = Bars::new(&plan, args.json);
     let registry = registry_file(&args, &home, &bars)?;
-    let imported = load(home.clone(), &clock, &plan, &registry, &mut bars.importing()).await?;
+    let imported = load(&home, &clock, &plan, &registry, &mut bars.importing()).await?;
     let settings = EngineSettings {
         arm_ahead: args.arming.arm_ahead.0,
         faults: args.faults,
@@ -46,21 +46,20 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
         seed: args.seed,
         ..EngineSettings::default()
     };
-    let programme = plan.programme.clone();
     let rehearsal = RehearsalSettings { plan, engine: settings, crash_every: args.crash_every };
     let engine_begun = Instant::now();
-    let mut running = Rehearsal::open(home.clone(), Arc::clone(&clock), rehearsal).await?;
+    let mut running = Rehearsal::open(&home, clock, rehearsal).await?;
     running.holders = Holders::new(args.asking, args.seed);
     running.run(&mut bars).await?;
     let holders = running.holders.outcome().clone();
     let crashes = running.crashes;
-    let store = running.engine.into_store().await;
     let engine_took = engine_begun.elapsed();
-    let journal = store.journal(programme, clock);
-    let reports = phases(&*journal.state().await?, journal.now());
-    let events = journal.state().await?.position();
-    drop(journal);
-    store.close().await?;
+    let (reports, events) = {
+        let journal = &running.engine.journal;
+        let state = journal.state().await?;
+        (phases(&state, journal.now()), state.position())
+    };
+    running.engine.stop().await?;
     let proof = prove(&home).await?;
     let holds = proof.holds() && holders.wrong.is_empty();
     let speeds = bars.finish();

@@ -216,7 +216,7 @@ async fn the_window_applies_to_the_second_to_the_arrival() {
 #[tokio::test]
 async fn a_holder_who_never_activated_waits_for_an_officer() {
     let mut scene = Scene::at(CONSULTED).await;
-    let registry = Arc::clone(&scene.running.engine.store.registry);
+    let registry = Arc::clone(&scene.running.engine.registry);
     let mut never = 0;
     for number in 0..300 {
         let registration = registry.find(number).await.unwrap().unwrap().registration;

@@ -77,7 +77,7 @@ impl Scene {
 
     /// An activated holder with an address for notices, or without.
     pub(crate) async fn person(&self, has_notice_address: bool, nth: usize) -> Person {
-        let registry = &self.running.engine.store.registry;
+        let registry = &self.running.engine.registry;
         let mut found = Vec::new();
         for number in 0..300 {
             let entry = registry.find(number).await.unwrap().unwrap();
@@ -184,7 +184,7 @@ pub(crate) fn processor(
     portal: Option<&str>,
 ) -> RequestProcessor {
     let settings = settings(relay, portal);
-    let registry = Arc::clone(&running.engine.store.registry);
+    let registry = Arc::clone(&running.engine.registry);
     RequestProcessor::new(Arc::clone(store), vouchers.clone(), registry, settings)
 }
 

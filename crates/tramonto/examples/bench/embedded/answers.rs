@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Duration as Span;
 use domain::{Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, RightsArmed};
-use eventstore::{Clock, EventStore, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
+use eventstore::{Clock, ExpectedVersion, Origin, mailbox_stream, outcome_stream};
 use policy::{Follower, Limits, Server, Snapshot};
 use registry::Registry;
 use rehearsal::VirtualClock;
@@ -26,8 +26,8 @@ const PACE: u32 = 4_000;
 
 pub(crate) async fn measure(running: &Running, report: &mut Report) -> Fallible<()> {
     let store = &running.engine.store;
-    let log: Arc<dyn EventStore> = Arc::new(store.log.clone());
-    let path = running.folder().join("registry.db");
+    let log = Arc::clone(store.log());
+    let path = running.folder()?.join("registry.db");
     let registry = Arc::new(Registry::open_read_only(&path, &running.plan.programme).await?);
     // A day on which nobody may send and everybody receive.
     let day = running.plan.starts_at(1) + Span::days(1);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use chrono::Duration as Span;
 use domain::MailboxCommand;
-use eventstore::{EventStore, Origin, mailbox_stream};
+use eventstore::{Origin, mailbox_stream};
 use projections::{Cutoff, Projections};
 use uuid::Uuid;
 
@@ -31,9 +31,9 @@ pub(crate) async fn measure(running: &mut Running, report: &mut Report) -> Falli
     running.engine.projections.history.population_as_of(cutoff).await?;
     report.row("the population as of a date", seconds(begun.elapsed()), "");
     command_latency(running, &active, report).await?;
-    let folder = running.folder().join("rebuilt");
+    let folder = running.folder()?.join("rebuilt");
     std::fs::create_dir_all(&folder)?;
-    let log: Arc<dyn EventStore> = Arc::new(running.engine.store.log.clone());
+    let log = Arc::clone(running.engine.store.log());
     let begun = Instant::now();
     let programme = running.plan.programme.clone();
     let now = running.engine.journal.now();
@@ -82,7 +82,7 @@ async fn command_latency(
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(times)
     });
     running.clock.set(running.plan.starts_at(3));
-    running.engine.store.directory.set_clock(Some(running.plan.starts_at(3))).await?;
+    running.engine.store.set_directory_clock(running.plan.starts_at(3)).await?;
     // Until the phase is complete and not until nothing is left: the holds themselves make work.
     while !running.has_completed("access-closed").await? {
         running.engine.tick().await?;

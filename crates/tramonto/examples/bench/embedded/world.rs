@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use chrono::Duration as Span;
 use domain::{PhaseId, Plan};
 use engine::Home;
-use engine::embedded::{Engine, Store};
+use engine::embedded::Engine;
+use engine::store::Store;
 use engine::{EngineSettings, RunMode};
-use eventstore::{Clock, EventStore};
+use eventstore::Clock;
 use rehearsal::generate::{Options, generate};
 use rehearsal::{VirtualClock, begins_at, load};
 use roaring::RoaringBitmap;
@@ -48,7 +49,7 @@ impl World {
         drop(file);
         let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
         let begun = Instant::now();
-        load(home.clone(), &clock, &plan, &csv, &mut |_| {}).await?;
+        load(&home, &clock, &plan, &csv, &mut |_| {}).await?;
         let rows_per_second = f64::from(registrations) / begun.elapsed().as_secs_f64();
         fs::remove_file(csv)?;
         let world = Self { home, plan, registrations, rows_per_second };
@@ -83,15 +84,14 @@ impl World {
     pub(crate) async fn engine(&self) -> Fallible<Running> {
         let clock = Arc::new(VirtualClock::at(begins_at(&self.plan)));
         let handed: Arc<dyn Clock> = Arc::<VirtualClock>::clone(&clock);
-        let programme = self.plan.programme.clone();
-        let store = Store::open(self.home.clone(), Arc::clone(&handed), true, &programme).await?;
-        store.directory.set_clock(Some(clock.now())).await?;
+        let store = Store::open_to_rehearse(&self.home, &self.plan, handed).await?;
+        store.set_directory_clock(clock.now()).await?;
         let settings = EngineSettings {
             mode: RunMode::Rehearsal,
             arm_ahead: Some(Span::days(14)),
             ..EngineSettings::default()
         };
-        let engine = Engine::open(store, programme, handed, settings).await?;
+        let engine = Engine::open(store, settings).await?;
         Ok(Running { engine, clock, plan: self.plan.clone() })
     }
 }
@@ -118,7 +118,7 @@ impl Running {
     }
 
     async fn table_caught_up(&self) -> Fallible<()> {
-        let head = self.engine.store.log.head().await?;
+        let head = self.engine.store.log().head().await?;
         while self.engine.projections.table.status(self.clock.now()).await?.checkpoint < head {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -127,7 +127,7 @@ impl Running {
 
     async fn set_clock(&self, instant: chrono::DateTime<chrono::Utc>) -> Fallible<()> {
         self.clock.set(instant);
-        self.engine.store.directory.set_clock(Some(instant)).await?;
+        self.engine.store.set_directory_clock(instant).await?;
         Ok(())
     }
 
@@ -193,7 +193,7 @@ impl Running {
         Ok(())
     }
 
-    pub(crate) fn folder(&self) -> PathBuf {
-        self.engine.store.home.folder().to_owned()
+    pub(crate) fn folder(&self) -> Fallible<PathBuf> {
+        Ok(self.engine.store.settings().home()?.folder().to_owned())
     }
 }
