@@ -29,7 +29,8 @@ async fn every_holder_is_notified_once_before_each_phase() {
     running.run(&mut Nobody).await.unwrap();
     assert!(running.crashes > 5, "{} crashes", running.crashes);
 
-    let page = running.engine.store.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap();
+    let page =
+        running.engine.store.log().read_all(0, &Filter::default(), usize::MAX).await.unwrap();
     let mut told: BTreeMap<PhaseId, RoaringBitmap> = BTreeMap::new();
     let mut batches: BTreeMap<PhaseId, u32> = BTreeMap::new();
     for event in &page.events {
