@@ -1,16 +1,19 @@
 //! `tramonto incident`: what failed permanently, and what an operator does about it.
 
 use engine::actions::incidents::{ResolveIncident, RetryIncident};
+use views::IncidentGroup;
 
-use super::act::{act, query};
+use super::act::{act, query, show};
 use crate::Error;
 use crate::cli::{Global, IncidentCommand};
-use crate::output::Output;
 use crate::output::text::{count, table, utc};
 
 pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result<(), Error> {
     match command {
-        IncidentCommand::List => list(global).await,
+        IncidentCommand::List => {
+            let groups = query(global, async |store| store.incidents().await).await?;
+            show(&groups, |groups| words(groups), global)
+        }
         IncidentCommand::Retry { key, mailbox, reason } => {
             act(RetryIncident { incident: key, mailbox }, &reason, global).await
         }
@@ -20,16 +23,11 @@ pub(super) async fn execute(command: IncidentCommand, global: &Global) -> Result
     }
 }
 
-async fn list(global: &Global) -> Result<(), Error> {
-    let groups = query(global, async |store| store.incidents().await).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&groups);
-    }
+fn words(groups: &[IncidentGroup]) -> String {
     if groups.is_empty() {
-        return out.line("no incidents: nothing failed permanently");
+        return "no incidents: nothing failed permanently\n".to_owned();
     }
-    let row = |group: &views::IncidentGroup| {
+    let row = |group: &IncidentGroup| {
         vec![
             group.key.to_string(),
             group.capabilities.to_string(),
@@ -41,9 +39,9 @@ async fn list(global: &Global) -> Result<(), Error> {
         ]
     };
     let header = "incident | what | >open | >resolved | >attempts | first seen | last seen";
-    out.text(table(header, groups.iter().map(row)))?;
+    let mut text = table(header, groups.iter().map(row));
     if groups.iter().any(|group| group.open > 0) {
-        out.line("try them again with `tramonto incident retry INCIDENT --reason TEXT`")?;
+        text.push_str("try them again with `tramonto incident retry INCIDENT --reason TEXT`\n");
     }
-    Ok(())
+    text
 }

@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use engine::actions::keys::{self, RetireKey, RotateKeys, Signs};
 use engine::queries;
-use keyring::KeyStanding;
+use keyring::{KeyStanding, SigningKeyInfo};
 use serde_json::json;
 
-use super::act::{act, print};
+use super::act::{act, print, show};
 use crate::Error;
 use crate::cli::{Global, KeyCommand};
 use crate::output::Output;
@@ -19,7 +19,7 @@ pub(super) async fn execute(command: KeyCommand, global: &Global) -> Result<(), 
             let words = format!("the keys are at {}; back them up", file.display());
             print(&json!({ "done": "made", "file": file }), words, global)
         }
-        KeyCommand::List => list(global),
+        KeyCommand::List => show(&queries::keys(&global.settings()?)?, |keys| words(keys), global),
         KeyCommand::Rotate { reason, from, at_once, until } => {
             let signs = if at_once { Signs::AtOnce } else { Signs::From(from) };
             act(RotateKeys { signs, until }, &reason, global).await
@@ -33,13 +33,8 @@ pub(super) async fn execute(command: KeyCommand, global: &Global) -> Result<(), 
     }
 }
 
-fn list(global: &Global) -> Result<(), Error> {
-    let keys = queries::keys(&global.settings()?)?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&keys);
-    }
-    let rows = keys.into_iter().map(|key| {
+fn words(keys: &[SigningKeyInfo]) -> String {
+    let rows = keys.iter().map(|key| {
         let known = |instant: Option<DateTime<Utc>>| instant.map(utc).unwrap_or_default();
         let (state, from, signs_until, verifies_until) = match key.standing {
             KeyStanding::Next { signs_from } => ("next", Some(signs_from), None, None),
@@ -51,8 +46,8 @@ fn list(global: &Global) -> Result<(), Error> {
             }
         };
         let instants = [Some(key.created_at), from, signs_until, verifies_until].map(known);
-        [vec![key.kid, state.to_owned()], instants.to_vec()].concat()
+        [vec![key.kid.clone(), state.to_owned()], instants.to_vec()].concat()
     });
     let header = "kid | state | created at | signs from | signs until | verifies until";
-    out.text(table(header, rows))
+    table(header, rows)
 }

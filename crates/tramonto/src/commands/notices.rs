@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use domain::{NoticeStanding, PhaseId};
+use domain::NoticeStanding;
 use engine::actions::notices::{RecordBounce, RetryNotice};
+use engine::queries::NoticeDetails;
 use mail::Relay;
 use secrecy::SecretString;
 use serde_json::json;
 use views::NoticeProgress;
 use workers::notices::RelaySettings;
 
-use super::act::{act, answer, print, query, run};
+use super::act::{act, answer, print, query, run, show};
 use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{Global, NoticeArgs, NoticeCommand};
-use crate::output::Output;
 use crate::output::text::{count, local, mailboxes, table};
 use crate::secrets::password;
 use engine::parts::{NoticeDelivery, RelayDelivery};
@@ -47,8 +47,19 @@ pub(super) fn delivery(args: &NoticeArgs) -> Result<NoticeDelivery, Error> {
 
 pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(), Error> {
     match command {
-        NoticeCommand::List => list(global).await,
-        NoticeCommand::Show { notice } => show(&notice, global).await,
+        NoticeCommand::List => {
+            let notices = query(global, async |store| store.notices().await).await?;
+            show(&notices, |notices| words(notices), global)
+        }
+        NoticeCommand::Show { notice } => {
+            let shown = query(global, async |store| store.notice(&notice).await).await?;
+            let whole = |shown: &NoticeDetails| {
+                let progress = shown.progress.as_slice();
+                let progress = if progress.is_empty() { String::new() } else { words(progress) };
+                format!("{progress}\nSubject: {}\n\n{}", shown.subject, shown.text)
+            };
+            show(&shown, whole, global)
+        }
         NoticeCommand::Bounce { file } => bounce(file, global).await,
         NoticeCommand::Retry { notice, failed, mailbox, reason, .. } => {
             act(RetryNotice { notice, failed, mailbox }, &reason, global).await
@@ -56,22 +67,12 @@ pub(super) async fn execute(command: NoticeCommand, global: &Global) -> Result<(
     }
 }
 
-async fn list(global: &Global) -> Result<(), Error> {
-    let notices = query(global, async |store| store.notices().await).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&notices);
-    }
+fn words(notices: &[NoticeProgress]) -> String {
     if notices.is_empty() {
-        return out.line("the plan has no notices: no holder is notified");
+        return "the plan has no notices: no holder is notified\n".to_owned();
     }
-    out.text(overview(&notices))?;
-    for notice in &notices {
-        for line in problems(notice) {
-            out.line(&line)?;
-        }
-    }
-    Ok(())
+    let problems = notices.iter().flat_map(problems).map(|line| line + "\n");
+    overview(notices) + &problems.collect::<String>()
 }
 
 /// A row for each notice.
@@ -128,21 +129,6 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
         lines.push(format!("notice {name}: {} bounced ({cause})", count(*many)));
     }
     lines
-}
-
-async fn show(notice: &PhaseId, global: &Global) -> Result<(), Error> {
-    let shown = query(global, async |store| store.notice(notice).await).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&shown);
-    }
-    if let Some(progress) = shown.progress {
-        out.text(overview(std::slice::from_ref(&progress)))?;
-        for line in problems(&progress) {
-            out.line(&line)?;
-        }
-    }
-    out.text(format!("\nSubject: {}\n\n{}", shown.subject, shown.text))
 }
 
 async fn bounce(file: Option<PathBuf>, global: &Global) -> Result<(), Error> {

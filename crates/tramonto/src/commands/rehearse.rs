@@ -36,7 +36,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     }
     home.create()?;
     let clock = Arc::new(VirtualClock::at(begins_at(&plan)));
-    let mut bars = Bars::new(&plan, args.json);
+    let mut bars = Bars::new(args.json);
     let registry = registry_file(&args, &home, &bars)?;
     let imported = load(&home, &clock, &plan, &registry, &mut bars.importing()).await?;
     let settings = EngineSettings {

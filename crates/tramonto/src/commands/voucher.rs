@@ -18,11 +18,11 @@ use engine::actions::vouchers::{
     VerifyVouchers,
 };
 use serde_json::json;
-use vouchers::Status;
+use vouchers::{Month, ProviderMonth, Report, Status};
 
-use super::act::{act, act_on, decide_on, query, run};
+use super::act::{self, act, act_on, decide_on, query, run};
 use crate::Error;
-use crate::cli::{CodesArgs, Global, PROOF, Reason, Target, VoucherCommand};
+use crate::cli::{Global, PROOF, Target, VoucherCommand};
 use crate::output::Output;
 use crate::output::text::{count, table};
 use code_file::CodeFile;
@@ -43,8 +43,16 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Refuse { mailbox, cause, reason } => {
             act(RefuseVoucher { mailbox, cause }, &reason, global).await
         }
-        VoucherCommand::Issue { mailbox, codes, reason, .. } => {
-            issue(mailbox, &codes, &reason, global).await
+        VoucherCommand::Issue { mailbox: Some(mailbox), reason, .. } => {
+            let mut shown = ShownCode { done: IssueVoucher::DONE, json: global.json };
+            let action = IssueVoucher { mailbox, codes: &mut shown };
+            run(action, Some(&reason), global).await.map(drop)
+        }
+        VoucherCommand::Issue { mailbox: None, codes, reason, .. } => {
+            let mut file = CodeFile::create(&codes, global.json)?;
+            let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
+            let done = run(action, Some(&reason), global).await?;
+            file.report(&done, global)
         }
         VoucherCommand::Redeem { code, provider, reason } => {
             let code = whom::secret(&code)?;
@@ -53,46 +61,25 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Revoke { mailbox, reason } => {
             act(RevokeVoucher { mailbox }, &reason, global).await
         }
-        VoucherCommand::Reissue { mailbox, codes, reason, .. } => {
-            reissue(mailbox, &codes, &reason, global).await
+        VoucherCommand::Reissue { mailbox: Some(mailbox), reason, .. } => {
+            let mut shown = ShownCode { done: ReissueVoucher::DONE, json: global.json };
+            let action = ReissueVoucher { mailbox, codes: &mut shown };
+            run(action, Some(&reason), global).await.map(drop)
+        }
+        VoucherCommand::Reissue { mailbox: None, codes, reason, .. } => {
+            let mut file = CodeFile::create(&codes, global.json)?;
+            let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
+            let done = run(action, Some(&reason), global).await?;
+            file.report(&done, global)
         }
         VoucherCommand::Show { mailbox } => show(&mailbox, global).await,
-        VoucherCommand::Report => report(global).await,
+        VoucherCommand::Report => {
+            let all = query(global, async |store| store.voucher_report().await).await?;
+            act::show(&all, report, global)
+        }
         VoucherCommand::Expire(args) => act(ExpireVouchers, &args.reason, global).await,
         VoucherCommand::Remind(args) => act(RemindHolders, &args.reason, global).await,
     }
-}
-
-async fn issue(
-    mailbox: Option<Target>,
-    codes: &CodesArgs,
-    reason: &Reason,
-    global: &Global,
-) -> Result<(), Error> {
-    let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(codes, global.json)?;
-        let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, Some(reason), global).await?;
-        return file.report(&done, global);
-    };
-    let mut shown = ShownCode { done: IssueVoucher::DONE, json: global.json };
-    run(IssueVoucher { mailbox, codes: &mut shown }, Some(reason), global).await.map(|_| ())
-}
-
-async fn reissue(
-    mailbox: Option<Target>,
-    codes: &CodesArgs,
-    reason: &Reason,
-    global: &Global,
-) -> Result<(), Error> {
-    let Some(mailbox) = mailbox else {
-        let mut file = CodeFile::create(codes, global.json)?;
-        let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
-        let done = run(action, Some(reason), global).await?;
-        return file.report(&done, global);
-    };
-    let mut shown = ShownCode { done: ReissueVoucher::DONE, json: global.json };
-    run(ReissueVoucher { mailbox, codes: &mut shown }, Some(reason), global).await.map(|_| ())
 }
 
 /// Prints a code that was just generated.
@@ -169,57 +156,55 @@ fn standing(status: &Status) -> (&'static str, String) {
     }
 }
 
-async fn report(global: &Global) -> Result<(), Error> {
-    let report = query(global, async |store| store.voucher_report().await).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&report);
-    }
+fn report(report: &Report) -> String {
     let limit = report.limit.map_or("no limit".to_owned(), |limit| {
         format!("limit {}, {} left", count(limit), count(report.left.unwrap_or(0)))
     });
-    out.line(format!(
-        "requests: {} pending, {} of them verified; {} refused",
-        count(report.requested),
-        count(report.verified),
-        count(report.refused)
-    ))?;
-    out.line(format!(
-        "issued: {} ({limit}); {} delivered",
-        count(report.issued),
-        count(report.delivered)
-    ))?;
-    out.line(format!(
-        "outcomes: {} redeemed, {} expired, {} revoked; {} still valid",
-        count(report.redeemed),
-        count(report.expired),
-        count(report.revoked),
-        count(report.valid)
-    ))?;
+    let mut lines = vec![
+        format!(
+            "requests: {} pending, {} of them verified; {} refused",
+            count(report.requested),
+            count(report.verified),
+            count(report.refused)
+        ),
+        format!(
+            "issued: {} ({limit}); {} delivered",
+            count(report.issued),
+            count(report.delivered)
+        ),
+        format!(
+            "outcomes: {} redeemed, {} expired, {} revoked; {} still valid",
+            count(report.redeemed),
+            count(report.expired),
+            count(report.revoked),
+            count(report.valid)
+        ),
+    ];
     if report.reminders > 0 {
-        out.line(format!("reminders claimed: {}", count(report.reminders)))?;
+        lines.push(format!("reminders claimed: {}", count(report.reminders)));
     }
     if let Some(due) = report.reminders_due {
-        out.line(format!(
+        lines.push(format!(
             "reminders due since {due}: {}; `tramonto service intake` sends them through its relay",
             count(report.reminders_waiting)
-        ))?;
+        ));
     }
-    let month = |one: &vouchers::Month| {
+    let mut text = lines.join("\n") + "\n";
+    let month = |one: &Month| {
         let counts = [one.issued, one.redeemed, one.expired, one.revoked].map(count);
         std::iter::once(one.month.clone()).chain(counts).collect()
     };
     if !report.months.is_empty() {
         let header = "month | >issued | >redeemed | >expired | >revoked";
-        out.text(table(header, report.months.iter().map(month)))?;
+        text.push_str(&table(header, report.months.iter().map(month)));
     }
-    if report.redemptions.is_empty() {
-        return Ok(());
-    }
-    let row = |one: &vouchers::ProviderMonth| {
+    let row = |one: &ProviderMonth| {
         vec![one.provider.to_string(), one.month.clone(), count(one.redeemed)]
     };
-    out.text(table("provider | month | >redeemed", report.redemptions.iter().map(row)))
+    if !report.redemptions.is_empty() {
+        text.push_str(&table("provider | month | >redeemed", report.redemptions.iter().map(row)));
+    }
+    text
 }
 
 /// The error of a file that cannot be read or written.

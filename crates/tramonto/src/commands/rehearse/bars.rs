@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::{PhaseId, Plan, State};
+use domain::{PhaseId, State};
 use indicatif::{MultiProgress, ProgressBar};
 use registry::Progress;
 
@@ -18,7 +18,6 @@ const REFRESH_EVERY: Duration = Duration::from_millis(200);
 pub(super) struct Bars {
     all: MultiProgress,
     phases: BTreeMap<PhaseId, PhaseBar>,
-    titles: BTreeMap<PhaseId, String>,
     refreshed: Option<Instant>,
 }
 
@@ -29,12 +28,10 @@ struct PhaseBar {
 }
 
 impl Bars {
-    pub(super) fn new(plan: &Plan, quiet: bool) -> Self {
-        let titles = plan.phases.iter().map(|phase| (phase.id.clone(), phase.title.clone()));
+    pub(super) fn new(quiet: bool) -> Self {
         Self {
             all: MultiProgress::with_draw_target(progress::target(quiet)),
             phases: BTreeMap::new(),
-            titles: titles.collect(),
             refreshed: None,
         }
     }
@@ -67,14 +64,13 @@ impl Observer for Bars {
         for phase in &plan.phases {
             let Some(started) = state.phases.get(&phase.id) else { continue };
             let population = started.event.population.len();
-            let title = self.titles.get(&phase.id).cloned().unwrap_or_default();
             let all = &self.all;
             let bar = self.phases.entry(phase.id.clone()).or_insert_with(|| {
                 let bar = all.add(ProgressBar::new(population));
                 bar.set_style(style(
                     "{msg} {wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left",
                 ));
-                bar.set_message(format!("{}  {title}", phase.from));
+                bar.set_message(format!("{}  {}", phase.from, phase.title));
                 PhaseBar { bar, begun: Instant::now(), took: None }
             });
             if bar.took.is_some() {
