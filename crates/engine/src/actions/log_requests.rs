@@ -3,10 +3,11 @@
 //! Invariant: a request that cannot be served does not stop the others. A link is handed to the
 //! caller once and stored nowhere.
 
-use archive::{LogArchive, LogTable, Terms};
+use archive::{LogArchive, Terms};
 use chrono::{NaiveDate, TimeDelta};
 use domain::{Event, LogCommand, LogRequested, LogStanding, Plan, Requester, Verification};
 use eventstore::{Decision, Origin, archive_stream, erasure_stream};
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 use views::{
     ExportPrepared, ExportsPrepared, LinksExpired, LogRequestCreated, LogRequestRefused,
@@ -16,7 +17,7 @@ use views::{
 use super::decide::Decided;
 use super::{Action, At, Caller, Convergent};
 use crate::store::{Store, holder};
-use crate::{Error, MailboxRef};
+use crate::{Error, LogTableUrl, MailboxRef};
 
 /// Records a request for the message log of a mailbox.
 pub struct CreateLogRequest {
@@ -56,7 +57,9 @@ pub struct PrepareExports<'a> {
     /// Only this request, whose failure fails the action; `None` for all.
     pub request: Option<Uuid>,
     /// The platform's table of messages, read instead of the index.
-    pub log_table: Option<&'a LogTable>,
+    pub log_table: Option<&'a LogTableUrl>,
+    /// The password of that database's user.
+    pub password: Option<SecretString>,
     /// The public URL of the portal, the base of every link.
     pub portal: &'a str,
     /// Whether links of holders with an address for notices go by letter.
@@ -138,12 +141,30 @@ impl Convergent for PrepareExports<'_> {
     type Result = ExportsPrepared;
 
     async fn run(self, store: &Store, by: &Origin) -> Result<At<ExportsPrepared>, Error> {
+        let Some(url) = self.log_table else {
+            return self.prepare_all(store, by, store.archive().await?.index()).await;
+        };
+        let password = self.password.as_ref().map(ExposeSecret::expose_secret);
+        let table = url.open(password).await?;
+        let done = self.prepare_all(store, by, &table).await;
+        table.close().await;
+        done
+    }
+}
+
+impl PrepareExports<'_> {
+    async fn prepare_all(
+        self,
+        store: &Store,
+        by: &Origin,
+        logs: &dyn LogArchive,
+    ) -> Result<At<ExportsPrepared>, Error> {
         store.archive().await?.expire(by).await?;
         let requests = waiting(store, self.request).await?;
         self.sink.begin(u64::try_from(requests.len()).unwrap_or(u64::MAX));
         let mut done = ExportsPrepared::default();
         for (request, number) in requests {
-            match self.prepare(store, by, request, number).await {
+            match self.prepare(store, by, logs, (request, number)).await {
                 Ok(export) => {
                     done.prepared += 1;
                     self.sink.prepared(&export)?;
@@ -157,15 +178,13 @@ impl Convergent for PrepareExports<'_> {
         }
         store.at_end(done).await
     }
-}
 
-impl PrepareExports<'_> {
     async fn prepare(
         &self,
         store: &Store,
         origin: &Origin,
-        request: Uuid,
-        number: u32,
+        logs: &dyn LogArchive,
+        (request, number): (Uuid, u32),
     ) -> Result<ExportPrepared, Error> {
         let (holder, has_address) = holder(store.registry().await?, number).await?;
         let (goes, planned) = {
@@ -183,10 +202,6 @@ impl PrepareExports<'_> {
             store.messages().await?.queue_export(request, number, now).await?;
         }
         let archive = store.archive().await?;
-        let logs: &dyn LogArchive = match self.log_table {
-            Some(table) => table,
-            None => archive.index(),
-        };
         let days = self.days.map(u32::from).or(planned).unwrap_or_default();
         let terms = Terms { lasting: TimeDelta::days(days.into()), by_letter };
         let ready = archive.prepare(request, &holder, logs, terms, origin).await?;

@@ -2,7 +2,7 @@
 
 use domain::{Command, Event, Plan, ProgrammeId, State};
 use eventstore::{Decision, programme_stream, voucher_stream};
-use views::{Amended, PlanAdopted, PlanAmendment};
+use views::{Amended, AmendmentPreview, PlanAdopted, PlanAmendment};
 
 use super::{Action, At, Caller, Done};
 use crate::store::{Store, StoreSettings, other_programme, programme_of};
@@ -46,6 +46,55 @@ async fn programme_in(settings: &StoreSettings) -> Result<Option<ProgrammeId>, E
     let programme = programme_of(&log).await;
     log.close().await;
     programme
+}
+
+/// An amendment that has not been made, and what it would change.
+pub struct Amendment {
+    /// What it would change.
+    pub preview: AmendmentPreview,
+    plan: Plan,
+    drops_another: bool,
+}
+
+impl Store {
+    /// Computes what an amendment would change.
+    pub async fn amendment(&self, plan: Plan) -> Result<Amendment, Error> {
+        let now = self.now().await?;
+        let state = self.journal().state().await?;
+        let preview = AmendmentPreview::of(&state, &plan, now).ok_or_else(|| {
+            Error::NotFound(
+                "there is no plan to amend; run `tramonto plan adopt FILE` first".into(),
+            )
+        })?;
+        // Amending to the plan in force drops an amendment that waits.
+        let drops_another = state.programme.proposed().is_some();
+        Ok(Amendment { preview, plan, drops_another })
+    }
+
+    /// Makes an amendment that is allowed; `None` where it changes nothing.
+    pub async fn amend(
+        &self,
+        amendment: Amendment,
+        caller: &Caller,
+    ) -> Result<Option<Done<PlanAmendment>>, Error> {
+        amendment.check()?;
+        let Amendment { preview, plan, drops_another } = amendment;
+        if preview.same && !drops_another {
+            return Ok(None);
+        }
+        self.run(AmendPlan { plan }, caller).await.map(Some)
+    }
+}
+
+impl Amendment {
+    /// Refuses an amendment that the plan in force does not allow.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.preview.refused.is_empty() {
+            return Ok(());
+        }
+        let problems = self.preview.refused.join("; ");
+        Err(Error::Refused(format!("the amendment is refused: {problems}")))
+    }
 }
 
 impl Action for AdoptPlan {

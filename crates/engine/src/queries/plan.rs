@@ -1,9 +1,8 @@
-//! The plan in force, and what an amendment of it would change.
+//! The plan in force.
 
 use chrono::{DateTime, Utc};
 use domain::Plan;
 use serde::Serialize;
-use views::AmendmentPreview;
 
 use crate::store::{Store, StoreSettings};
 use crate::{Error, StoreUrl};
@@ -48,18 +47,5 @@ impl Store {
         let proposed = programme.proposed().map(|(_, proposed)| proposed.revision);
         let plan = programme.plan().cloned().map_or_else(Plan::cec_pac, Ok)?;
         Ok(PlanInForce::of(plan, programme.revision(), proposed))
-    }
-
-    /// What an amendment would change, and whether another one waits.
-    pub async fn preview_amendment(&self, plan: &Plan) -> Result<(AmendmentPreview, bool), Error> {
-        let now = self.now().await?;
-        let snapshot = self.journal().state().await?;
-        let state = &*snapshot;
-        let preview = AmendmentPreview::of(state, plan, now).ok_or_else(|| {
-            Error::NotFound(
-                "there is no plan to amend; run `tramonto plan adopt FILE` first".into(),
-            )
-        })?;
-        Ok((preview, state.programme.proposed().is_some()))
     }
 }

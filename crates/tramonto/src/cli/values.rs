@@ -7,13 +7,11 @@ use chrono::{DateTime, Duration, NaiveDate, Utc};
 use clap::builder::RangedU64ValueParser;
 use engine::EngineSettings;
 
-mod log_table;
 mod network;
 
 pub(crate) use engine::cause;
 pub use engine::queries::AsOf;
-pub use engine::{MailboxRef as Target, Reason};
-pub use log_table::LogTableUrl;
+pub use engine::{LogTableUrl, MailboxRef as Target, Reason};
 pub use network::{Listen, Seconds, ServerUrl};
 pub(super) use network::{bus, effects, probed, relay};
 

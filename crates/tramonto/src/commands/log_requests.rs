@@ -4,13 +4,11 @@
 
 use std::process::ExitCode;
 
-use archive::LogTable;
 use engine::actions::log_requests::{
     CreateLogRequest, ExpireLinks, ExportSink, PrepareExports, RefuseLogRequest, VerifyLogRequest,
 };
 use engine::store::Store;
 use indicatif::ProgressBar;
-use secrecy::ExposeSecret;
 use serde_json::json;
 use uuid::Uuid;
 use views::{EventView, ExportPrepared, LogRequestView};
@@ -60,11 +58,17 @@ pub(super) async fn execute(args: LogRequestArgs, global: &Global) -> Result<Exi
 }
 
 async fn prepare(store: Store, args: &PrepareArgs, global: &Global) -> Result<ExitCode, Error> {
-    let table = log_table(args).await?;
+    let password = match &args.log_table {
+        Some(LogTableUrl::Postgres(..)) => {
+            password(args.log_table_password_file.as_deref(), LOG_TABLE_PASSWORD)?
+        }
+        Some(LogTableUrl::File(..)) | None => None,
+    };
     let mut links = Links { bar: ProgressBar::hidden(), json: global.json };
     let action = PrepareExports {
         request: args.request,
-        log_table: table.as_ref(),
+        log_table: args.log_table.as_ref(),
+        password,
         portal: args.portal.as_str(),
         by_letter: args.send,
         days: args.days,
@@ -72,29 +76,11 @@ async fn prepare(store: Store, args: &PrepareArgs, global: &Global) -> Result<Ex
     };
     let done = run_on(store, action, Some(&args.reason), global).await;
     links.bar.finish_and_clear();
-    if let Some(table) = table {
-        table.close().await;
-    }
     let outcome = done?.result;
     if outcome.prepared + outcome.failed == 0 && !global.json {
         Output::open().line("no verified request waits")?;
     }
     Ok(if outcome.failed == 0 { Exit::Done.into() } else { Exit::Rejected.into() })
-}
-
-/// The platform's own table, if one is named.
-async fn log_table(args: &PrepareArgs) -> Result<Option<LogTable>, Error> {
-    Ok(match &args.log_table {
-        None => None,
-        Some(LogTableUrl::File(path, table)) => Some(LogTable::open(path, table.clone()).await?),
-        Some(LogTableUrl::Postgres(url, table)) => {
-            let file = args.log_table_password_file.as_deref();
-            let password = password(file, LOG_TABLE_PASSWORD)?;
-            let password = password.as_ref().map(ExposeSecret::expose_secret);
-            let options = url.connect_options(password, None).map_err(Error::Invalid)?;
-            Some(LogTable::connect(options, table.clone()).await?)
-        }
-    })
 }
 
 /// Shows each link as soon as it is made.

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use domain::Plan;
-use engine::actions::plan::{self, AmendPlan};
+use engine::actions::plan;
 use engine::queries::plan_in_force;
 use engine::store::Store;
 use serde_json::json;
 use views::{AmendmentPreview, PhaseChange};
 
-use super::act::{answer, decide_on, run_on};
+use super::act::{answer, decide_on};
 use super::plan_file;
 use crate::Error;
 use crate::cli::{Global, PlanCommand, Reason};
@@ -125,26 +125,22 @@ async fn amend(file: &Path, reason: Option<Reason>, global: &Global) -> Result<(
         Some(_) => decide_on(global).await?,
         None => Store::open_to_read(global.settings()?).await?,
     };
-    let (preview, waits) = store.preview_amendment(&plan).await?;
+    let amendment = store.amendment(plan).await?;
     let mut out = Output::open();
     if global.json {
-        out.document(&preview)?;
+        out.document(&amendment.preview)?;
     } else {
-        out.text(preview_words(&preview))?;
+        out.text(preview_words(&amendment.preview))?;
     }
-    if !preview.refused.is_empty() {
-        let problems = preview.refused.join("; ");
-        return Err(Error::Refused(format!("the amendment is refused: {problems}")));
-    }
-    // Amending to the plan in force drops an amendment that waits.
-    let Some(reason) = reason.filter(|_| waits || !preview.same) else {
-        return Ok(());
+    let done = match &reason {
+        Some(_) => Box::pin(store.amend(amendment, &global.caller(reason.as_ref()))).await,
+        None => amendment.check().map(|()| None),
     };
-    let done = run_on(store, AmendPlan { plan }, Some(&reason), global).await?;
-    if global.json {
-        return Ok(());
+    store.close().await?;
+    match done? {
+        Some(done) if !global.json => out.line(done.result.to_string()),
+        Some(_) | None => Ok(()),
     }
-    out.line(done.result.to_string())
 }
 
 fn preview_words(preview: &AmendmentPreview) -> String {

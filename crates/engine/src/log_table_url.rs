@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use archive::LogTable;
 use sql::{PostgresUrl, TableName};
+
+use crate::Error;
 
 const FORM: &str = "write postgres://USER@HOST/NAME#SCHEMA.TABLE, or FILE#TABLE for a SQLite file";
 
@@ -15,6 +18,19 @@ pub enum LogTableUrl {
     File(PathBuf, TableName),
     /// In a `PostgreSQL` database.
     Postgres(PostgresUrl, TableName),
+}
+
+impl LogTableUrl {
+    /// Opens the table, which is only read.
+    pub(crate) async fn open(&self, password: Option<&str>) -> Result<LogTable, Error> {
+        Ok(match self {
+            Self::File(path, table) => LogTable::open(path, table.clone()).await?,
+            Self::Postgres(url, table) => {
+                let options = url.connect_options(password, None).map_err(Error::Invalid)?;
+                LogTable::connect(options, table.clone()).await?
+            }
+        })
+    }
 }
 
 impl FromStr for LogTableUrl {
