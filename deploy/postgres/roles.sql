@@ -1,11 +1,10 @@
--- Who may do what in Tramonto's database. Run as its owner, after `tramonto store migrate` and again after every
+-- Roles of Tramonto's database and their rights. Run as its owner, after `tramonto store migrate` and again after every
 -- upgrade:
 --
 --     psql --set ON_ERROR_STOP=1 --dbname tramonto --file roles.sql
 --
--- It may be run any number of times and grants what there is: schemas that another part of the installation keeps
--- elsewhere (`registry`, `directory`, `projection`, `vouchers`, `intake`) are passed over where they are missing. The roles can't log in;
--- give them to the users of the services:
+-- It may be run any number of times and grants rights on what exists: missing schemas (`registry`, `directory`,
+-- `projection`, `vouchers`, `intake`) are skipped. The roles cannot log in; grant them to the users of the services:
 --
 --     CREATE ROLE "tramonto-worker" LOGIN PASSWORD '…' IN ROLE tramonto_writer;
 --
@@ -19,8 +18,8 @@
 -- | tramonto_portal    | portal                    | append events, mark a link that a letter holds as used; no personal data |
 -- | tramonto_mail      | Postfix, Dovecot          | look up addresses, rights and password hashes in `directory.rights` |
 --
--- The log of messages has no schema: its index is a folder of whoever runs `tramonto log-request` and of the portal.
--- Each service needs one of them; `tramonto run`, which does everything, needs the first three. Nobody may change or
+-- Message logs have no schema: their index is a folder of whoever runs `tramonto log-request`, and of the portal.
+-- Each service needs one role; `tramonto run`, which runs every service, needs the first three. Nobody may change or
 -- delete an event: no role has the right, and triggers refuse it to the owner as well.
 
 DO $$
@@ -41,7 +40,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- What was granted by an earlier version of this file is taken back first.
+-- Grants of an earlier version of this file are revoked first.
 DO $$
 DECLARE
     kept text;
@@ -58,8 +57,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- The log: everyone reads it, the writer adds to it. Moving the head of the log and a stream's last version is part
--- of adding.
+-- The log: everyone reads it, the writer appends. Appending also updates the head of the log and a stream's last
+-- version.
 GRANT USAGE ON SCHEMA tramonto
     TO tramonto_writer, tramonto_projector, tramonto_relay, tramonto_reader, tramonto_policy, tramonto_portal;
 GRANT SELECT ON ALL TABLES IN SCHEMA tramonto
@@ -69,17 +68,17 @@ GRANT INSERT ON tramonto.event, tramonto.stream, tramonto.kind, tramonto.categor
 GRANT UPDATE (last_version) ON tramonto.stream TO tramonto_writer, tramonto_portal;
 GRANT UPDATE (position, recorded_at, last_stream) ON tramonto.log_head TO tramonto_writer, tramonto_portal;
 
--- Leases and checkpoints. A lease needs its row written; fencing keeps checkpoints in order, not rights.
+-- Leases and checkpoints. A lease is a row that its owner writes; fencing keeps checkpoints in order, not rights.
 GRANT INSERT, UPDATE ON tramonto.subscription TO tramonto_writer, tramonto_projector, tramonto_relay;
 
--- What the other schemas hold, as far as they are there. Their migrations' records are read by whoever opens them.
+-- The other schemas, where they exist. Whoever opens one reads the record of its migrations.
 DO $$
 BEGIN
     IF to_regnamespace('registry') IS NOT NULL THEN
         GRANT USAGE ON SCHEMA registry TO tramonto_writer, tramonto_projector;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA registry TO tramonto_writer;
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA registry TO tramonto_writer;
-        -- Whom it tells the mail directory of.
+        -- The mailboxes that it provisions in the mail directory.
         GRANT SELECT ON ALL TABLES IN SCHEMA registry TO tramonto_projector;
     END IF;
     IF to_regclass('registry.registration') IS NOT NULL THEN
@@ -106,7 +105,7 @@ BEGIN
         GRANT USAGE ON ALL SEQUENCES IN SCHEMA intake TO tramonto_writer;
     END IF;
     IF to_regclass('intake.confirmation') IS NOT NULL THEN
-        -- Of a link its hash and its end; whose it is stays unknown to it.
+        -- A link's hash and expiry, not its holder.
         GRANT USAGE ON SCHEMA intake TO tramonto_portal;
         GRANT SELECT (token, used_at, expires_at), UPDATE (used_at) ON intake.confirmation TO tramonto_portal;
         GRANT SELECT ON intake.migration TO tramonto_portal;

@@ -136,7 +136,7 @@ class Mailboxes:
                 kept = [row[f"{name}_until"] for name in names]
                 so = all(one == until or (one is not None and until is not None and max(one, until) <= now)
                          for one in kept)
-                # Asked again, we answer again what we answered before: it was this request that changed it.
+                # A repeated request gets the first answer, because the first one made the change.
                 outcome = "already-so" if so and row["changed_by"] != key else "applied"
                 (settled if so else changed).append((row["rowid"],))
             results.append({"number": mailbox["number"], "outcome": outcome})
