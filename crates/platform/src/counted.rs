@@ -57,9 +57,11 @@ impl<'a> Counted<'a> {
     pub(super) fn sets(self, lists: Vec<RoaringBitmap>) -> (RoaringBitmap, Vec<RoaringBitmap>) {
         let mut lists = lists.into_iter();
         let existing = self.dense.or_else(|| lists.next()).unwrap_or_default();
-        let set = |way: Found| {
-            let listed = way.is_listed().then(|| lists.next()).flatten();
-            way.set(&existing, listed)
+        let set = |way: Found| match way {
+            Found::Nobody => RoaringBitmap::new(),
+            Found::Everyone => existing.clone(),
+            Found::Members => lists.next().unwrap_or_default(),
+            Found::Others => &existing - lists.next().unwrap_or_default(),
         };
         let sets = self.ways.into_iter().map(set).collect();
         (existing, sets)
@@ -77,29 +79,12 @@ impl Found {
         }
     }
 
-    fn is_listed(self) -> bool {
-        match self {
-            Self::Nobody | Self::Everyone => false,
-            Self::Members | Self::Others => true,
-        }
-    }
-
     /// The condition of the rows to be listed; `None` if nothing is to be listed.
     fn listed(self, condition: &str) -> Option<String> {
         match self {
             Self::Nobody | Self::Everyone => None,
             Self::Members => Some(condition.to_owned()),
             Self::Others => Some(format!("NOT ({condition})")),
-        }
-    }
-
-    /// The set, from the existing and the listed numbers.
-    fn set(self, existing: &RoaringBitmap, listed: Option<RoaringBitmap>) -> RoaringBitmap {
-        match (self, listed) {
-            (Self::Everyone, _) => existing.clone(),
-            (Self::Members, Some(members)) => members,
-            (Self::Others, Some(others)) => existing - others,
-            (Self::Nobody | Self::Members | Self::Others, _) => RoaringBitmap::new(),
         }
     }
 }

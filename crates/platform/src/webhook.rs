@@ -109,7 +109,9 @@ impl Webhook {
         deadline: Instant,
     ) -> Result<Vec<wire::Rights>, Error> {
         let addresses = self.addresses.addresses(&batch).await?;
-        let request = wire::ReadRequest::new(&self.programme, capabilities, &batch, &addresses);
+        let (programme, mailboxes) =
+            (&self.programme, wire::mailboxes(&self.programme, &batch, &addresses));
+        let request = wire::ReadRequest { programme, capabilities, mailboxes };
         let answer = self.client.read(&request, deadline).await?;
         answer::complete(answer.mailboxes, &batch)
     }

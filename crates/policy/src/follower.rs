@@ -1,5 +1,5 @@
-//! Keeps the snapshot up to date: follows the log by position, and reads the registry where an event
-//! changed it.
+//! Keeps the snapshot up to date: follows the log by position, and reads the registry where an
+//! event changed it.
 //!
 //! Invariants: an event is published only after the addresses that it concerns were read, so that
 //! no right is visible before its address; an event that cannot be decoded, or a store that cannot

@@ -65,7 +65,7 @@ impl Reconciler {
             }
             Err(Error::Platform(error)) => {
                 tracing::error!("cannot compare the platform: {error}");
-                self.refused = self.run.take().and_then(|run| run.scheduled_for);
+                self.refused = self.run.take().and_then(|run| run.checked.scheduled_for);
                 Ok(Tick::default())
             }
             Err(error) => Err(error),

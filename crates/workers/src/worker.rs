@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bus::{Delivery, WorkOrder, WorkQueue};
+use bus::{WorkOrder, WorkQueue};
 use chrono::{DateTime, Utc};
 use domain::{
     Capabilities, Capability, Change, Event, MailboxSet, PlatformCapabilities, RetryPolicy, Task,
@@ -38,12 +38,6 @@ pub struct Worker {
     reach: PlatformCapabilities,
     takes: Capabilities,
     jitter: Mutex<ChaCha8Rng>,
-}
-
-/// The work that an order's mailboxes still need.
-struct Needed {
-    assignments: Vec<Assignment>,
-    retry: RetryPolicy,
 }
 
 impl Worker {
@@ -91,10 +85,6 @@ impl Worker {
     /// Waits for an order and carries it out. On an error the order returns to the queue.
     pub async fn next(&self) -> Result<(), Error> {
         let delivery = self.queue.pull(self.takes()).await?;
-        self.carry_out(delivery).await
-    }
-
-    async fn carry_out(&self, delivery: Box<dyn Delivery>) -> Result<(), Error> {
         match self.perform(delivery.order()).await {
             Ok(()) => Ok(delivery.ack().await?),
             Err(error) => {
@@ -112,20 +102,22 @@ impl Worker {
             effects = %order.effects,
             mailboxes = order.mailboxes.len()
         );
-        self.carry_out_needed(order).instrument(span).await
-    }
-
-    async fn carry_out_needed(&self, order: &WorkOrder) -> Result<(), Error> {
-        let Some(needed) = self.needed(order).await? else { return Ok(()) };
-        for assignment in needed.assignments {
-            let outcomes = self.effects.perform(&assignment, || self.journal.now()).await;
-            self.record(order, &assignment, outcomes, needed.retry).await?;
-        }
-        Ok(())
+        let performing = async {
+            let Some((assignments, retry)) = self.needed(order).await? else { return Ok(()) };
+            for assignment in assignments {
+                let outcomes = self.effects.perform(&assignment, || self.journal.now()).await;
+                self.record(order, &assignment, outcomes, retry).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        performing.instrument(span).await
     }
 
     /// Computes what the order's mailboxes need now, whatever they needed when it was dispatched.
-    async fn needed(&self, order: &WorkOrder) -> Result<Option<Needed>, Error> {
+    async fn needed(
+        &self,
+        order: &WorkOrder,
+    ) -> Result<Option<(Vec<Assignment>, RetryPolicy)>, Error> {
         let now = self.journal.now();
         let snapshot = self.journal.state().await?;
         let state = &*snapshot;
@@ -169,7 +161,7 @@ impl Worker {
         };
         let assignments = tasks.filter(takes).flat_map(split).map(assign);
         let assignments = assignments.filter(|task| !task.mailboxes.is_empty());
-        Ok(Some(Needed { assignments: assignments.collect(), retry: plan.retry }))
+        Ok(Some((assignments.collect(), plan.retry)))
     }
 
     async fn record(

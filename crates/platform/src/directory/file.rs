@@ -11,7 +11,6 @@ use tokio::sync::Mutex;
 
 use super::name::{Name, Problem};
 use super::tables::{Access, Tables};
-use super::{Directory, Mode};
 use crate::{Cause, Error};
 
 mod header;
@@ -24,19 +23,6 @@ pub(super) struct File {
     place: Place,
     writer: Mutex<SqliteConnection>,
     reader: Mutex<SqliteConnection>,
-}
-
-impl Directory {
-    /// Creates an empty directory in a file, which must not exist.
-    pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
-        open::create(path, mode).await?;
-        Self::open(path).await
-    }
-
-    /// Opens the directory in a file.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        open::open(path).await
-    }
 }
 
 impl File {

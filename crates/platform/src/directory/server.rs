@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::name::{Name, Problem};
 use super::tables::{Access, Tables};
-use super::{Database, Directory, Mode};
+use super::{Database, Directory};
 use crate::Error;
 
 mod inspect;
@@ -30,13 +30,6 @@ pub(super) struct Server {
 }
 
 impl Directory {
-    /// Creates an empty directory on a server. The database must exist, without a schema
-    /// `directory`.
-    pub async fn create_schema(options: PgConnectOptions, mode: Mode) -> Result<Self, Error> {
-        migrate::create(&options, mode).await?;
-        Self::connect(options).await
-    }
-
     /// Opens the directory on a server.
     pub async fn connect(options: PgConnectOptions) -> Result<Self, Error> {
         Self::connect_with(options, Waits::default()).await
@@ -48,17 +41,6 @@ impl Directory {
         let found = migrate::current(&server, &name).await?;
         let database = Database::Server(server);
         Ok(Self { name, identity: found.identity, mode: found.mode, database })
-    }
-
-    /// Creates the directory on a server, or migrates an older one to the newest version.
-    /// Idempotent; several processes may run it at once.
-    pub async fn migrate(options: PgConnectOptions, mode: Mode) -> Result<(), Error> {
-        migrate::migrate(&options, mode).await
-    }
-
-    /// The steps that [`Self::migrate`] would take, a sentence for each; nothing is changed.
-    pub async fn pending(options: PgConnectOptions) -> Result<Vec<String>, Error> {
-        migrate::pending(&options).await
     }
 }
 

@@ -34,9 +34,9 @@ pub(super) struct SetRequest<'a> {
 /// Reads the rights of mailboxes.
 #[derive(Debug, Serialize)]
 pub(super) struct ReadRequest<'a> {
-    programme: &'a ProgrammeId,
-    capabilities: Capabilities,
-    mailboxes: Vec<Mailbox<'a>>,
+    pub(super) programme: &'a ProgrammeId,
+    pub(super) capabilities: Capabilities,
+    pub(super) mailboxes: Vec<Mailbox<'a>>,
 }
 
 /// Lists mailboxes.
@@ -120,18 +120,8 @@ impl<'a> SetRequest<'a> {
     }
 }
 
-impl<'a> ReadRequest<'a> {
-    pub(super) fn new(
-        programme: &'a ProgrammeId,
-        capabilities: Capabilities,
-        batch: &RoaringBitmap,
-        addresses: &'a [(u32, String)],
-    ) -> Self {
-        Self { programme, capabilities, mailboxes: mailboxes(programme, batch, addresses) }
-    }
-}
-
-fn mailboxes<'a>(
+/// The mailboxes of a batch, with their addresses.
+pub(super) fn mailboxes<'a>(
     programme: &ProgrammeId,
     batch: &RoaringBitmap,
     addresses: &'a [(u32, String)],

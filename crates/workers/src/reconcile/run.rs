@@ -28,18 +28,12 @@ enum Step {
 
 /// A comparison.
 pub(super) struct Run {
-    pub(super) scheduled_for: Option<DateTime<Utc>>,
-    pub(super) repair: bool,
-    from_position: u64,
+    /// Its result so far, without the counts of capabilities.
+    pub(super) checked: DriftChecked,
     step: Step,
     /// Numbers in the next range, a power of two.
     span: u32,
-    mailboxes: u64,
     counts: BTreeMap<Capability, Compared>,
-    known: u64,
-    numberless: u64,
-    unknown_to_registry: RoaringBitmap,
-    unknown_to_platform: RoaringBitmap,
 }
 
 impl Run {
@@ -48,19 +42,19 @@ impl Run {
         repair: bool,
         from_position: u64,
     ) -> Self {
-        Self {
+        let checked = DriftChecked {
             scheduled_for,
             repair,
             from_position,
-            step: Step::Compare(0),
-            span: RANGE,
+            to_position: from_position,
             mailboxes: 0,
-            counts: BTreeMap::new(),
+            capabilities: Vec::new(),
             known: 0,
+            unknown_to_registry: MailboxSet::new(),
             numberless: 0,
-            unknown_to_registry: RoaringBitmap::new(),
-            unknown_to_platform: RoaringBitmap::new(),
-        }
+            unknown_to_platform: MailboxSet::new(),
+        };
+        Self { checked, step: Step::Compare(0), span: RANGE, counts: BTreeMap::new() }
     }
 
     /// Counts compared mailboxes; those unknown to the platform were not compared.
@@ -71,21 +65,6 @@ impl Run {
         counts.compared += expectation.compared_but(unknown);
         counts.left_out += expectation.left_out.len();
         counts.drifting += drifting;
-    }
-
-    fn checked(self, to_position: u64) -> DriftChecked {
-        DriftChecked {
-            scheduled_for: self.scheduled_for,
-            repair: self.repair,
-            from_position: self.from_position,
-            to_position,
-            mailboxes: self.mailboxes,
-            capabilities: self.counts.into_values().collect(),
-            known: self.known,
-            unknown_to_registry: MailboxSet::from(self.unknown_to_registry),
-            numberless: self.numberless,
-            unknown_to_platform: MailboxSet::from(self.unknown_to_platform),
-        }
     }
 }
 
@@ -136,11 +115,13 @@ impl Reconciler {
         let actual = self.platform.read(&numbers, controls).await?;
         let ends = self.platform.ends(&numbers, controls).await?;
         let seen = Observation { now: &actual.now, ends: &ends, unknown: &actual.unknown };
-        let confirmed =
-            self.record_drift(&expectations, seen, range.clone(), run.repair, origin).await?;
+        let confirmed = self
+            .record_drift(&expectations, seen, range.clone(), run.checked.repair, origin)
+            .await?;
         // Counted only after the whole range: after an error it is retried.
-        run.mailboxes += numbers.len();
-        run.unknown_to_platform |= active & &*actual.unknown;
+        run.checked.mailboxes += numbers.len();
+        let unknown = &*run.checked.unknown_to_platform | (active & &*actual.unknown);
+        run.checked.unknown_to_platform = unknown.into();
         for expectation in &expectations {
             let drifting = confirmed.get(&expectation.capability).map_or(0, RoaringBitmap::len);
             run.count(expectation, &actual.unknown, drifting);
@@ -154,9 +135,11 @@ impl Reconciler {
         let page = self.platform.known(from, limit).await?;
         // The log knows a mailbox before the platform does, so it is read second.
         let snapshot = self.journal.state().await?;
-        run.unknown_to_registry |= &*page.mailboxes - &snapshot.rights.activated;
-        run.known += page.mailboxes.len();
-        run.numberless += page.numberless;
+        let unknown = &*page.mailboxes - &snapshot.rights.activated;
+        let unknown = &*run.checked.unknown_to_registry | unknown;
+        run.checked.unknown_to_registry = unknown.into();
+        run.checked.known += page.mailboxes.len();
+        run.checked.numberless += page.numberless;
         let next = page.mailboxes.max().and_then(|last| last.checked_add(1));
         let full = page.mailboxes.len() >= u64::from(limit);
         Ok(next.filter(|_| full).map_or(Step::Conclude, Step::List))
@@ -169,11 +152,11 @@ impl Reconciler {
     ) -> Result<Option<DriftChecked>, Error> {
         let stream = drift_stream(self.journal.programme())?;
         let attempt = async {
-            if !run.unknown_to_platform.is_empty() {
+            let unknown = &mut run.checked.unknown_to_platform;
+            if !unknown.is_empty() {
                 // Mailboxes that were being created when the range was read exist by now.
-                let asked = MailboxSet::from(run.unknown_to_platform.clone());
-                let actual = self.platform.read(&asked, self.reach.controls).await?;
-                run.unknown_to_platform &= &*actual.unknown;
+                let actual = self.platform.read(unknown, self.reach.controls).await?;
+                *unknown = (&**unknown & &*actual.unknown).into();
             }
             Ok::<_, Error>(self.journal.version_of(&stream).await?)
         };
@@ -184,8 +167,11 @@ impl Reconciler {
                 return Err(error);
             }
         };
-        let position = self.journal.state().await?.position();
-        let checked = run.checked(position);
+        let checked = DriftChecked {
+            to_position: self.journal.state().await?.position(),
+            capabilities: run.counts.into_values().collect(),
+            ..run.checked
+        };
         let event = Event::DriftChecked(checked.clone());
         // Not the journal's decision loop: after a conflict the whole run is stale.
         self.journal.append(stream, expected, &[event], origin).await?;

@@ -22,40 +22,70 @@ const CHECKPOINT_FROM: &str = "4000";
 /// transaction writes the pages of the address index several times.
 const WRITER_CACHE: &str = "-64000";
 
-/// Creates a directory under a temporary name and renames it once it is complete.
-pub(super) async fn create(path: &Path, mode: Mode) -> Result<(), Error> {
-    // An orphaned write-ahead log would be applied to the new file and corrupt it.
-    for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
-        if tokio::fs::try_exists(&file).await.unwrap_or(true) {
-            let problem = "already exists; open it, or move it away";
-            return Err(Name::file(&file).unusable(problem));
+impl Directory {
+    /// Creates an empty directory in a file, which must not exist: under a temporary name, and
+    /// renamed once it is complete.
+    pub async fn create(path: &Path, mode: Mode) -> Result<Self, Error> {
+        // An orphaned write-ahead log would be applied to the new file and corrupt it.
+        for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+            if tokio::fs::try_exists(&file).await.unwrap_or(true) {
+                let problem = "already exists; open it, or move it away";
+                return Err(Name::file(&file).unusable(problem));
+            }
         }
-    }
-    let draft = &beside(path, &format!(".{}.new", Uuid::now_v7().simple()));
-    let written = async {
-        let options = options(draft).create_if_missing(true).page_size(PAGE_SIZE);
-        let mut connection =
-            SqliteConnection::connect_with(&options.journal_mode(SqliteJournalMode::Wal)).await?;
-        let statements = schema::statements(mode);
-        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await?;
-        connection.close().await
-    };
-    if let Err(error) = written.await {
-        let exists = draft.exists();
+        let draft = &beside(path, &format!(".{}.new", Uuid::now_v7().simple()));
+        let written = async {
+            let options = options(draft).create_if_missing(true).page_size(PAGE_SIZE);
+            let mut connection =
+                SqliteConnection::connect_with(&options.journal_mode(SqliteJournalMode::Wal))
+                    .await?;
+            let statements = schema::statements(mode);
+            sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await?;
+            connection.close().await
+        };
+        if let Err(error) = written.await {
+            let exists = draft.exists();
+            remove(draft).await;
+            if exists {
+                return Err(Name::file(draft).fault(error));
+            }
+            let problem = "cannot be created; check that its folder exists and is writable";
+            return Err(Name::file(path).unavailable(Cause::UNAVAILABLE, problem));
+        }
+        // Unlike a rename, a hard link never overwrites a file created in the meantime.
+        let linked = tokio::fs::hard_link(draft, path).await;
         remove(draft).await;
-        if exists {
-            return Err(Name::file(draft).fault(error));
-        }
-        let problem = "cannot be created; check that its folder exists and is writable";
-        return Err(Name::file(path).unavailable(Cause::UNAVAILABLE, problem));
+        linked.map_err(|error| {
+            Name::file(path)
+                .unusable(&format!("cannot be given its name ({error}); check what is there"))
+        })?;
+        Self::open(path).await
     }
-    // Unlike a rename, a hard link never overwrites a file created in the meantime.
-    let linked = tokio::fs::hard_link(draft, path).await;
-    remove(draft).await;
-    linked.map_err(|error| {
-        Name::file(path)
-            .unusable(&format!("cannot be given its name ({error}); check what is there"))
-    })
+
+    /// Opens the directory in a file.
+    pub async fn open(path: &Path) -> Result<Self, Error> {
+        let (name, place) = (Name::file(path), Place::of(path).await?);
+        header::check(path)?;
+        let opened = async {
+            let writing = options(path).pragma("cache_size", WRITER_CACHE);
+            let mut writer = SqliteConnection::connect_with(&writing).await?;
+            migrate(&mut writer).await?;
+            // Is it writable? `SQLite` itself detects a truncated file.
+            writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
+            let of_directory = "SELECT identity, rehearsal FROM directory";
+            let found: (String, bool) = sqlx::query_as(of_directory).fetch_one(&mut writer).await?;
+            let reader = SqliteConnection::connect_with(&options(path).read_only(true)).await?;
+            Ok((writer, reader, found))
+        };
+        let (writer, reader, (identity, rehearsal)) =
+            opened.await.map_err(|error| name.fault(error))?;
+        let identity = identity
+            .parse()
+            .map_err(|error| name.unusable(&format!("has no valid identity ({error})")))?;
+        let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
+        let file = File { place, writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        Ok(Self { name, identity, mode, database: Database::File(file) })
+    }
 }
 
 async fn remove(draft: &Path) {
@@ -66,30 +96,6 @@ async fn remove(draft: &Path) {
             tracing::warn!(file = ?name, %error, "could not remove an incomplete file");
         }
     }
-}
-
-pub(super) async fn open(path: &Path) -> Result<Directory, Error> {
-    let (name, place) = (Name::file(path), Place::of(path).await?);
-    header::check(path)?;
-    let opened = async {
-        let writing = options(path).pragma("cache_size", WRITER_CACHE);
-        let mut writer = SqliteConnection::connect_with(&writing).await?;
-        migrate(&mut writer).await?;
-        // Is it writable? `SQLite` itself detects a truncated file.
-        writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
-        let of_directory = "SELECT identity, rehearsal FROM directory";
-        let found: (String, bool) = sqlx::query_as(of_directory).fetch_one(&mut writer).await?;
-        let reader = SqliteConnection::connect_with(&options(path).read_only(true)).await?;
-        Ok((writer, reader, found))
-    };
-    let (writer, reader, (identity, rehearsal)) =
-        opened.await.map_err(|error| name.fault(error))?;
-    let identity = identity
-        .parse()
-        .map_err(|error| name.unusable(&format!("has no valid identity ({error})")))?;
-    let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
-    let file = File { place, writer: Mutex::new(writer), reader: Mutex::new(reader) };
-    Ok(Directory { name, identity, mode, database: Database::File(file) })
 }
 
 /// Migrates a file of an earlier version to the newest.

@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
+use super::super::Directory;
 use super::super::name::{Name, Problem};
 use super::{Server, Waits, schema};
 use crate::{Cause, Error, Mode};
@@ -21,58 +22,66 @@ pub(super) struct Found {
     pub(super) mode: Mode,
 }
 
-pub(super) async fn create(options: &PgConnectOptions, mode: Mode) -> Result<(), Error> {
-    with(options, async |connection| {
-        let mut transaction = locked(connection).await?;
-        if found(&mut transaction).await?.is_some() {
-            return Err(Problem::Refused("exists already; open it instead".to_owned()));
-        }
-        make(&mut transaction, mode).await?;
-        Ok(transaction.commit().await?)
-    })
-    .await
-}
+impl Directory {
+    /// Creates an empty directory on a server. The database must exist, without a schema
+    /// `directory`.
+    pub async fn create_schema(options: PgConnectOptions, mode: Mode) -> Result<Self, Error> {
+        with(&options, async |connection| {
+            let mut transaction = locked(connection).await?;
+            if found(&mut transaction).await?.is_some() {
+                return Err(Problem::Refused("exists already; open it instead".to_owned()));
+            }
+            make(&mut transaction, mode).await?;
+            Ok(transaction.commit().await?)
+        })
+        .await?;
+        Self::connect(options).await
+    }
 
-pub(super) async fn migrate(options: &PgConnectOptions, mode: Mode) -> Result<(), Error> {
-    with(options, async |connection| {
-        let mut transaction = locked(connection).await?;
-        match found(&mut transaction).await? {
-            None => make(&mut transaction, mode).await?,
-            Some(found) => {
-                found.is_known()?;
-                if found.mode != mode {
-                    return Err(Problem::Refused(format!(
-                        "was made for {}; give the address of one that was made for {}",
-                        name(found.mode),
-                        name(mode)
-                    )));
-                }
-                if found.is_older() {
-                    sqlx::raw_sql(AssertSqlSafe(schema::upgrade()))
-                        .execute(&mut *transaction)
-                        .await?;
+    /// Creates the directory on a server, or migrates an older one to the newest version.
+    /// Idempotent; several processes may run it at once.
+    pub async fn migrate(options: PgConnectOptions, mode: Mode) -> Result<(), Error> {
+        with(&options, async |connection| {
+            let mut transaction = locked(connection).await?;
+            match found(&mut transaction).await? {
+                None => make(&mut transaction, mode).await?,
+                Some(found) => {
+                    found.is_known()?;
+                    if found.mode != mode {
+                        return Err(Problem::Refused(format!(
+                            "was made for {}; give the address of one that was made for {}",
+                            name(found.mode),
+                            name(mode)
+                        )));
+                    }
+                    if found.is_older() {
+                        sqlx::raw_sql(AssertSqlSafe(schema::upgrade()))
+                            .execute(&mut *transaction)
+                            .await?;
+                    }
                 }
             }
-        }
-        Ok(transaction.commit().await?)
-    })
-    .await
-}
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
 
-pub(super) async fn pending(options: &PgConnectOptions) -> Result<Vec<String>, Error> {
-    with(options, async |connection| match found(connection).await? {
-        None => Ok(vec!["create the schema directory with its tables, empty".to_owned()]),
-        Some(found) => {
-            found.is_known()?;
-            let step = format!(
-                "bring the tables of the schema directory from version {} to {}",
-                found.version,
-                schema::VERSION
-            );
-            Ok(found.is_older().then_some(step).into_iter().collect())
-        }
-    })
-    .await
+    /// The steps that [`Self::migrate`] would take, a sentence for each; nothing is changed.
+    pub async fn pending(options: PgConnectOptions) -> Result<Vec<String>, Error> {
+        with(&options, async |connection| match found(connection).await? {
+            None => Ok(vec!["create the schema directory with its tables, empty".to_owned()]),
+            Some(found) => {
+                found.is_known()?;
+                let step = format!(
+                    "bring the tables of the schema directory from version {} to {}",
+                    found.version,
+                    schema::VERSION
+                );
+                Ok(found.is_older().then_some(step).into_iter().collect())
+            }
+        })
+        .await
+    }
 }
 
 /// The existing directory, if this program can use it.
