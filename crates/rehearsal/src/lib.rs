@@ -9,6 +9,7 @@ pub mod generate;
 mod holders;
 mod load;
 mod proof;
+mod rehearse;
 mod report;
 mod run;
 
@@ -16,5 +17,6 @@ pub use clock::VirtualClock;
 pub use holders::{HolderOutcome, Holders};
 pub use load::load;
 pub use proof::{Proof, prove, prove_shared};
+pub use rehearse::{Outcome, Population, Script, rehearse};
 pub use report::{PhaseReport, phases};
 pub use run::{Observer, Rehearsal, RehearsalSettings, begins_at};

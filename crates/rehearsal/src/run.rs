@@ -30,6 +30,12 @@ pub struct RehearsalSettings {
 
 /// Observes the progress of a rehearsal.
 pub trait Observer: Send {
+    /// Called before so many registrations are generated.
+    fn generating(&mut self, _registrations: u32) {}
+
+    /// Called after each batch of the import.
+    fn imported(&mut self, _read: registry::Progress) {}
+
     /// Called when the clock was set or work was done.
     fn observe(&mut self, now: DateTime<Utc>, state: &domain::State);
 }

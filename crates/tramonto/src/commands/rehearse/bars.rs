@@ -17,6 +17,7 @@ const REFRESH_EVERY: Duration = Duration::from_millis(200);
 /// A bar for each phase that has started.
 pub(super) struct Bars {
     all: MultiProgress,
+    import: Option<ProgressBar>,
     phases: BTreeMap<PhaseId, PhaseBar>,
     refreshed: Option<Instant>,
 }
@@ -31,20 +32,10 @@ impl Bars {
     pub(super) fn new(quiet: bool) -> Self {
         Self {
             all: MultiProgress::with_draw_target(progress::target(quiet)),
+            import: None,
             phases: BTreeMap::new(),
             refreshed: None,
         }
-    }
-
-    pub(super) fn say(&self, text: &str) {
-        // A terminal that is gone is no reason to stop.
-        self.all.println(text).unwrap_or_default();
-    }
-
-    /// The bar of an import.
-    pub(super) fn importing(&self) -> impl FnMut(Progress) + use<> {
-        let bar = self.all.add(progress::file("import", false));
-        move |read: Progress| show_read(&bar, read.bytes_read, read.bytes_total, read.rows)
     }
 
     /// Ends the bars; returns how long each phase took from its start to its completion.
@@ -58,7 +49,18 @@ impl Bars {
 }
 
 impl Observer for Bars {
+    fn generating(&mut self, registrations: u32) {
+        // A terminal that is gone is no reason to stop.
+        self.all.println(format!("generating {registrations} registrations")).unwrap_or_default();
+    }
+
+    fn imported(&mut self, read: Progress) {
+        let bar = self.import.get_or_insert_with(|| self.all.add(progress::file("import", false)));
+        show_read(bar, read.bytes_read, read.bytes_total, read.rows);
+    }
+
     fn observe(&mut self, now: DateTime<Utc>, state: &State) {
+        self.import = None;
         let Some(plan) = state.plan() else { return };
         let due = self.refreshed.is_none_or(|last| last.elapsed() >= REFRESH_EVERY);
         for phase in &plan.phases {

@@ -6,39 +6,32 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::PhaseId;
-use registry::Summary;
 
 use crate::Error;
 use crate::output::Output;
 use crate::output::progress::per_second;
 use crate::output::text::{count, table};
-use rehearsal::{HolderOutcome, PhaseReport, Proof};
+use rehearsal::{HolderOutcome, Outcome};
 
-/// The outcome of a rehearsal.
-pub(super) struct Outcome {
-    pub(super) reports: Vec<PhaseReport>,
+/// The outcome of a rehearsal, and how long it took.
+pub(super) struct Report {
+    pub(super) outcome: Outcome,
     pub(super) speeds: BTreeMap<PhaseId, Duration>,
-    pub(super) proof: Proof,
-    pub(super) holders: HolderOutcome,
-    pub(super) imported: Summary,
-    pub(super) crashes: u64,
-    pub(super) events: u64,
-    pub(super) engine_took: Duration,
     pub(super) took: Duration,
     pub(super) kept: Option<PathBuf>,
 }
 
-impl Outcome {
+impl Report {
     pub(super) fn print(&self, json: bool) -> Result<(), Error> {
         let mut out = Output::open();
         if json {
             return out.document(&serde_json::json!({
-                "phases": self.reports,
-                "proof": self.proof,
-                "holders": self.holders,
-                "rejected": self.imported.balance.rejected,
-                "crashes": self.crashes,
-                "events": self.events,
+                "phases": self.outcome.phases,
+                "proof": self.outcome.proof,
+                "holders": self.outcome.holders,
+                "rejected": self.outcome.imported.balance.rejected,
+                "crashes": self.outcome.crashes,
+                "events": self.outcome.events,
                 "seconds": self.took.as_secs_f64(),
             }));
         }
@@ -51,14 +44,15 @@ impl Outcome {
         writeln!(out, "{}", self.table())?;
         self.sum_check(out)?;
         self.asked(out)?;
-        if self.imported.balance.rejected > 0 {
-            writeln!(out, "{} rows of the registry were rejected", self.imported.balance.rejected)?;
+        if self.outcome.imported.balance.rejected > 0 {
+            let rejected = self.outcome.imported.balance.rejected;
+            writeln!(out, "{rejected} rows of the registry were rejected")?;
         }
-        if self.crashes > 0 {
-            writeln!(out, "The engine crashed and recovered {} times", self.crashes)?;
+        if self.outcome.crashes > 0 {
+            writeln!(out, "The engine crashed and recovered {} times", self.outcome.crashes)?;
         }
-        let (engine, all) = (self.engine_took.as_secs_f64(), self.took.as_secs_f64());
-        writeln!(out, "{} events; engine {engine:.1} s, total {all:.1} s", self.events)?;
+        let (engine, all) = (self.outcome.engine_took.as_secs_f64(), self.took.as_secs_f64());
+        writeln!(out, "{} events; engine {engine:.1} s, total {all:.1} s", self.outcome.events)?;
         if let Some(folder) = &self.kept {
             writeln!(
                 out,
@@ -72,7 +66,7 @@ impl Outcome {
     fn table(&self) -> String {
         let header = "phase | due (UTC) | started | completed | >population | >done \
                       | >already applied | >held | >incidents | >mailboxes/s";
-        let rows = self.reports.iter().map(|report| {
+        let rows = self.outcome.phases.iter().map(|report| {
             let late = |instant: Option<chrono::DateTime<chrono::Utc>>| match instant {
                 None => "-".to_owned(),
                 Some(instant) => match (instant - report.due_at).num_seconds() {
@@ -99,7 +93,7 @@ impl Outcome {
 
     /// The requests of the holders, and their outcome.
     fn asked(&self, out: &mut String) -> std::fmt::Result {
-        let HolderOutcome { asked, granted, redeemed, logs, turned_away, wrong } = &self.holders;
+        let HolderOutcome { asked, granted, redeemed, logs, turned_away, wrong } = &self.outcome.holders;
         if asked + turned_away + logs == 0 {
             return Ok(());
         }
@@ -113,17 +107,17 @@ impl Outcome {
     }
 
     fn sum_check(&self, out: &mut String) -> std::fmt::Result {
-        if self.proof.holds() {
+        if self.outcome.proof.holds() {
             writeln!(
                 out,
                 "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in \
                  the log agree with the {} mailboxes of the directory, which was read \
                  independently",
-                self.proof.activated, self.proof.effects, self.proof.in_directory
+                self.outcome.proof.activated, self.outcome.proof.effects, self.outcome.proof.in_directory
             )
         } else {
             writeln!(out, "NOT verified:")?;
-            self.proof.problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))
+            self.outcome.proof.problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))
         }
     }
 }
