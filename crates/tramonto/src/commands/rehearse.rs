@@ -34,8 +34,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     };
     let outcome = Box::pin(rehearse(&Home::new(folder.path()), script, &mut bars)).await?;
     let holds = outcome.holds();
-    let report =
-        Report { outcome, speeds: bars.finish(), took: begun.elapsed(), kept: args.store };
+    let report = Report { outcome, speeds: bars.finish(), took: begun.elapsed(), kept: args.store };
     report.print(args.json)?;
     Ok(if holds { Exit::Done.into() } else { Exit::Found.into() })
 }

@@ -93,7 +93,8 @@ impl Report {
 
     /// The requests of the holders, and their outcome.
     fn asked(&self, out: &mut String) -> std::fmt::Result {
-        let HolderOutcome { asked, granted, redeemed, logs, turned_away, wrong } = &self.outcome.holders;
+        let HolderOutcome { asked, granted, redeemed, logs, turned_away, wrong } =
+            &self.outcome.holders;
         if asked + turned_away + logs == 0 {
             return Ok(());
         }
@@ -113,11 +114,17 @@ impl Report {
                 "Verified: every mailbox accounted for. {} activated mailboxes and {} effects in \
                  the log agree with the {} mailboxes of the directory, which was read \
                  independently",
-                self.outcome.proof.activated, self.outcome.proof.effects, self.outcome.proof.in_directory
+                self.outcome.proof.activated,
+                self.outcome.proof.effects,
+                self.outcome.proof.in_directory
             )
         } else {
             writeln!(out, "NOT verified:")?;
-            self.outcome.proof.problems.iter().try_for_each(|problem| writeln!(out, "  - {problem}"))
+            self.outcome
+                .proof
+                .problems
+                .iter()
+                .try_for_each(|problem| writeln!(out, "  - {problem}"))
         }
     }
 }
