@@ -89,7 +89,9 @@ impl Busy {
             |capabilities: Capabilities| !capabilities.contains(Capability::RequestVoucher);
         let waiting = state.failures.waiting.iter();
         let waiting = waiting.filter(|waiting| of_platform(waiting.capabilities));
-        with.extend(waiting.map(|waiting| (Capabilities::OF_PLATFORM, waiting.mailboxes.clone())));
+        with.extend(
+            waiting.map(|waiting| (Capabilities::OF_PLATFORM, (*waiting.mailboxes).clone())),
+        );
         let incidents = state.failures.incidents.values();
         with.extend(incidents.map(|failed| (failed.capabilities, &failed.open | &failed.resolved)));
         Self { with }

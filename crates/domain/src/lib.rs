@@ -47,8 +47,8 @@ pub use mailbox::{Lifecycle, Mailbox, MailboxCommand};
 pub use mailbox_id::MailboxId;
 pub use mailbox_set::{MailboxSet, mailboxes};
 pub use notices::{
-    ExpiredClaim, NoticeAccount, NoticeStanding, Outgoing, expired_claims, next_notice_wake,
-    notice_account, notice_standing, outgoing, release,
+    NoticeAccount, NoticeStanding, Outgoing, expired_claims, next_notice_wake, notice_account,
+    notice_standing, outgoing, release,
 };
 pub use plan::{
     Audience, CanaryRules, CatchUp, DriftRules, Eligible, EnhancedStatus, Language, MAILBOX,
@@ -60,10 +60,10 @@ pub use programme::Command;
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};
 pub use rejection::Rejection;
 pub use state::{
-    Account, Attempted, Canaries, Claim, Deferred, Drift, Drifting, Erasure, Failures, Hold,
-    Incident, LogRequest, LogRequests, LogStanding, NoticeState, Notices, Phases, Probe, Programme,
-    Release, ReminderRound, Rights, SnapshotHeader, Started, State, VoucherMonth, VoucherStanding,
-    Vouchers, Waiting, Window, population, windows,
+    Account, Attempted, Canaries, Drift, Drifting, Erasure, Failures, Hold, Incident, LogRequest,
+    LogRequests, LogStanding, NoticeState, Notices, Phases, Probe, Programme, Release,
+    ReminderRound, Rights, SnapshotHeader, Started, State, VoucherMonth, VoucherStanding, Vouchers,
+    Window, population, windows,
 };
 pub use tick::Tick;
 pub use voucher::{

@@ -5,11 +5,10 @@
 use chrono::{DateTime, Utc};
 use roaring::{MultiOps, RoaringBitmap};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::{
-    Audience, Event, MailboxSet, NoticeRule, NoticeState, NoticesReleased, PhaseId, Plan, State,
-    effects, population,
+    Audience, Event, MailboxSet, NoticeRule, NoticeState, NoticesClaimed, NoticesReleased, PhaseId,
+    Plan, State, effects, population,
 };
 
 /// A notice with respect to its sending window.
@@ -49,17 +48,6 @@ pub struct Outgoing {
     /// The notice.
     pub notice: PhaseId,
     /// The mailboxes.
-    pub mailboxes: RoaringBitmap,
-}
-
-/// A claim whose sender was lost: the delivery of its notices is in doubt.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExpiredClaim {
-    /// The notice.
-    pub notice: PhaseId,
-    /// The claim.
-    pub claim: Uuid,
-    /// The mailboxes without an outcome.
     pub mailboxes: RoaringBitmap,
 }
 
@@ -107,7 +95,7 @@ pub fn notice_account(state: &State, rule: &NoticeRule) -> NoticeAccount {
     let empty = NoticeState::default();
     let notice = state.notices.get(&rule.id).unwrap_or(&empty);
     let claimed = notice.claimed();
-    let deferred = notice.waiting.iter().map(|waiting| &waiting.mailboxes).union() - &claimed;
+    let deferred = notice.waiting.iter().map(|waiting| &*waiting.mailboxes).union() - &claimed;
     let released = &notice.released - notice.settled() - &claimed - &deferred;
     NoticeAccount {
         sent: notice.sent.clone(),
@@ -170,7 +158,7 @@ pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
         let waiting = notice.waiting.iter().filter(|waiting| waiting.retry_at > now);
         let mut mailboxes = &notice.released - notice.settled();
         mailboxes -= notice.claimed();
-        mailboxes -= waiting.map(|waiting| &waiting.mailboxes).union();
+        mailboxes -= waiting.map(|waiting| &*waiting.mailboxes).union();
         if mailboxes.is_empty() {
             return None;
         }
@@ -180,19 +168,11 @@ pub fn outgoing(state: &State, now: DateTime<Utc>) -> Vec<Outgoing> {
     plan.notices.iter().filter_map(of).collect()
 }
 
-/// The claims past their instant, whose senders pass nothing to the relay any more.
-pub fn expired_claims(state: &State, now: DateTime<Utc>) -> Vec<ExpiredClaim> {
-    let claims = state
-        .notices
-        .all()
-        .flat_map(|(id, notice)| notice.claims.iter().map(move |(claim, made)| (id, claim, made)));
-    let over = claims.filter(|(_, _, made)| made.until < now);
-    let over = over.map(|(notice, claim, made)| ExpiredClaim {
-        notice: notice.clone(),
-        claim: *claim,
-        mailboxes: made.mailboxes.clone(),
-    });
-    over.collect()
+/// The claims past their instant, each with the mailboxes that have no outcome. Their senders were
+/// lost and pass nothing to the relay any more: the delivery is in doubt.
+pub fn expired_claims(state: &State, now: DateTime<Utc>) -> Vec<NoticesClaimed> {
+    let claims = state.notices.all().flat_map(|(_, notice)| notice.claims.values());
+    claims.filter(|claim| claim.until < now).cloned().collect()
 }
 
 /// The next instant at which a sender may have work: a retry, or the expiry of a claim.

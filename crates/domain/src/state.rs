@@ -29,9 +29,9 @@ use crate::{
 pub use canaries::{Canaries, Probe, Window, windows};
 pub use drift::{Drift, Drifting};
 pub use erasure::Erasure;
-pub use failures::{Attempted, Failures, Incident, Waiting};
+pub use failures::{Attempted, Failures, Incident};
 pub use log_requests::{LogRequest, LogRequests, LogStanding};
-pub use notices::{Claim, Deferred, NoticeState, Notices, Release};
+pub use notices::{NoticeState, Notices, Release};
 pub use phases::{Account, Phases, Started, population};
 pub use programme::Programme;
 pub use rights::{Hold, Rights};

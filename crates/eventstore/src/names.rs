@@ -14,6 +14,27 @@ struct NameIds {
     cached: HashMap<String, i64>,
 }
 
+/// An empty cache of the table of this name.
+macro_rules! name_ids {
+    ($table:literal) => {
+        NameIds {
+            find: Statement {
+                sqlite: concat!("SELECT id FROM ", $table, " WHERE name = $1"),
+                postgres: concat!("SELECT id::bigint FROM tramonto.", $table, " WHERE name = $1"),
+            },
+            insert: Statement {
+                sqlite: concat!("INSERT INTO ", $table, " (name) VALUES ($1) RETURNING id"),
+                postgres: concat!(
+                    "INSERT INTO tramonto.",
+                    $table,
+                    " (name) VALUES ($1) RETURNING id::bigint"
+                ),
+            },
+            cached: HashMap::new(),
+        }
+    };
+}
+
 /// The ids of a session's kinds and categories.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -23,29 +44,7 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new() -> Self {
-        let kinds = NameIds {
-            find: Statement {
-                sqlite: "SELECT id FROM kind WHERE name = $1",
-                postgres: "SELECT id::bigint FROM tramonto.kind WHERE name = $1",
-            },
-            insert: Statement {
-                sqlite: "INSERT INTO kind (name) VALUES ($1) RETURNING id",
-                postgres: "INSERT INTO tramonto.kind (name) VALUES ($1) RETURNING id::bigint",
-            },
-            cached: HashMap::new(),
-        };
-        let categories = NameIds {
-            find: Statement {
-                sqlite: "SELECT id FROM category WHERE name = $1",
-                postgres: "SELECT id::bigint FROM tramonto.category WHERE name = $1",
-            },
-            insert: Statement {
-                sqlite: "INSERT INTO category (name) VALUES ($1) RETURNING id",
-                postgres: "INSERT INTO tramonto.category (name) VALUES ($1) RETURNING id::bigint",
-            },
-            cached: HashMap::new(),
-        };
-        Self { kinds, categories }
+        Self { kinds: name_ids!("kind"), categories: name_ids!("category") }
     }
 
     /// Fills in the categories of a group's changed streams and returns the kinds of its pending

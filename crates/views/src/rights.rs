@@ -2,7 +2,7 @@
 
 use crate::words::local;
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Capability, Failures, Lifecycle, Mailbox, Plan, Waiting};
+use domain::{Capabilities, Capability, EffectFailed, Failures, Lifecycle, Mailbox, Plan};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -186,7 +186,7 @@ fn unfinished(mailbox: &Mailbox, capability: Capability, failures: &Failures) ->
         };
         return format!("removal failed permanently: incident {key} {state}");
     }
-    let waits = |waiting: &Waiting| {
+    let waits = |waiting: &EffectFailed| {
         waiting.capabilities.contains(capability) && waiting.mailboxes.contains(number)
     };
     if failures.waiting.iter().any(waits) {

@@ -1,9 +1,11 @@
 //! The section `[canaries]`: our own mailboxes that are probed around each boundary.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::parse::mail_address;
-use super::reader::{At, Reader};
+use super::reader::{At, Reader, all};
 use super::section::{Key, Section};
 
 /// More canaries cannot be probed within the second before a boundary.
@@ -39,28 +41,16 @@ pub(super) fn rules<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Op
         reader.problem(line, format!("addresses must list 1 to {MOST} mailboxes"));
         return None;
     }
-    let mut sound = true;
-    let mut addresses: Vec<String> = Vec::with_capacity(written.len());
-    for At { line, value } in written {
-        let address = plain_address(&value);
-        let twice = addresses.iter().any(|known| known.eq_ignore_ascii_case(&value));
-        let address = address.and_then(|address| {
-            if twice {
-                Err(format!("canary {value:?} is listed twice; write it once"))
-            } else {
-                Ok(address)
-            }
-        });
-        match address {
-            Ok(address) => addresses.push(address),
-            Err(problem) => {
-                reader.problem(line, problem);
-                sound = false;
-            }
+    let mut known = BTreeSet::new();
+    let addresses = all(written.into_iter().map(|At { line, value }| {
+        let address = reader.checked(line, plain_address(&value))?;
+        if known.insert(address.to_ascii_lowercase()) {
+            return Some(address);
         }
-    }
-    let recipient = recipient?;
-    sound.then_some(CanaryRules { addresses, recipient })
+        reader.problem(line, format!("canary {value:?} is listed twice; write it once"));
+        None
+    }));
+    Some(CanaryRules { addresses: addresses?, recipient: recipient? })
 }
 
 /// An address that needs no quoting in SMTP and IMAP commands.

@@ -5,12 +5,12 @@ use chrono_tz::Tz;
 use super::draft::{Draft, DraftPhase, DraftRecurring, DraftService, DraftVouchers};
 use super::parse_refusals::refusals;
 use super::problem::{PlanDiagnostic, PlanError};
-use super::reader::{At, Reader};
+use super::reader::{At, Reader, all};
 use super::section::{Key, Section};
 use super::{canary, check, draft, message_logs, near, notice_section};
 use crate::{
-    Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring, RemindRules,
-    RetryPolicy, VoucherRules,
+    Capabilities, Capability, CatchUp, DriftRules, Eligible, PhaseId, Plan, ProgrammeId, Recurring,
+    RemindRules, RetryPolicy, VoucherRules,
 };
 
 const CRON: Key = Key("cron", r#""0 30 3 * * *""#);
@@ -120,22 +120,16 @@ fn sources<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec
 /// The allowed capabilities of a section: a required list, which may be empty.
 fn allows<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> Option<Vec<At<Capability>>> {
     let names = section.required_texts(reader, Key("allows", r#"["receive", "access"]"#))?;
-    let mut sound = true;
-    let mut allowed: Vec<At<Capability>> = Vec::with_capacity(names.len());
-    for At { line, value: name } in names {
-        match name.parse() {
-            Ok(capability) if allowed.iter().any(|known| known.value == capability) => {
-                reader.problem(line, format!("{capability} is allowed twice; write it once"));
-                sound = false;
-            }
-            Ok(capability) => allowed.push(At { line, value: capability }),
-            Err(problem) => {
-                reader.problem(line, problem);
-                sound = false;
-            }
+    let mut known = Capabilities::NONE;
+    all(names.into_iter().map(|At { line, value: name }| {
+        let capability: Capability = reader.checked(line, name.parse())?;
+        if known.contains(capability) {
+            reader.problem(line, format!("{capability} is allowed twice; write it once"));
+            return None;
         }
-    }
-    sound.then_some(allowed)
+        known = known.with(capability);
+        Some(At { line, value: capability })
+    }))
 }
 
 fn in_service<'t>(reader: &mut Reader<'t>, top: &mut Section<'t>) -> Option<DraftService> {

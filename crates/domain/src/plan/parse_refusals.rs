@@ -58,10 +58,7 @@ fn wording<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> Option<Word
     section.finish(reader);
     let mut sentences = Vec::new();
     for At { line, value: (language, text) } in texts? {
-        if let Err(problem) = check_ascii(&language, &text) {
-            reader.problem(line, problem);
-            return None;
-        }
+        reader.checked(line, check_ascii(&language, &text))?;
         sentences.push(Sentence { language, text });
     }
     let wording = Wording(sentences);

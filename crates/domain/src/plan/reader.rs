@@ -33,6 +33,12 @@ pub(super) struct At<T> {
     pub(super) value: T,
 }
 
+/// All values; `None` if one has a problem. Each is read first, so that all problems are reported.
+pub(super) fn all<T>(values: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
+    let values: Vec<Option<T>> = values.collect();
+    values.into_iter().collect()
+}
+
 /// A document, with the problems and warnings found so far.
 pub(super) struct Reader<'t> {
     text: &'t str,
@@ -55,6 +61,11 @@ impl<'t> Reader<'t> {
 
     pub(super) fn warning(&mut self, line: usize, message: impl Into<String>) {
         self.warnings.push(PlanDiagnostic { line, message: message.into() });
+    }
+
+    /// The value; an error is a problem of this line.
+    pub(super) fn checked<T>(&mut self, line: usize, value: Result<T, impl ToString>) -> Option<T> {
+        value.map_err(|error| self.problem(line, error.to_string())).ok()
     }
 
     /// Parses the document; `None`, with problems, if it is not TOML.

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::near;
-use super::reader::{At, Reader};
+use super::reader::{At, Reader, all};
 
 /// A key and an example value; for a section, its heading.
 #[derive(Debug, Clone, Copy)]
@@ -125,13 +125,8 @@ impl<'t> Section<'t> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<At<T>> {
         let At { line, value } = self.text(reader, key)?;
-        match parse(&value) {
-            Ok(value) => Some(At { line, value }),
-            Err(error) => {
-                reader.problem(line, error.to_string());
-                None
-            }
-        }
+        let value = reader.checked(line, parse(&value))?;
+        Some(At { line, value })
     }
 
     /// Takes a required list of strings, which may be empty.
@@ -165,23 +160,16 @@ impl<'t> Section<'t> {
             .partition::<Vec<_>, _>(|(name, _)| language(&name.value));
         self.left = left;
         self.known.extend(["it", "en"]);
-        let mut sound = true;
-        let mut found = Vec::with_capacity(texts.len());
-        for (At { value: name, .. }, At { line, value }) in texts {
-            let key = Key("the text", r#""this mailbox is closed""#);
-            let text = if let Some(text) = value.as_str() {
-                reader.printable(line, key, text)
-            } else {
+        all(texts.into_iter().map(|(At { value: name, .. }, At { line, value })| {
+            let Some(text) = value.as_str() else {
                 let kind = value.type_str();
                 reader.problem(line, format!("{name} has type {kind}; write a string"));
-                None
+                return None;
             };
-            match text {
-                Some(text) => found.push(At { line, value: (name, text) }),
-                None => sound = false,
-            }
-        }
-        sound.then_some(found)
+            let key = Key("the text", r#""this mailbox is closed""#);
+            let text = reader.printable(line, key, text)?;
+            Some(At { line, value: (name, text) })
+        }))
     }
 
     /// Takes a required civil date.
@@ -317,20 +305,13 @@ fn texts<'t>(reader: &mut Reader<'t>, key: Key, value: At<DeValue<'t>>) -> Optio
         reader.wrong_kind(line, key, &value);
         return None;
     };
-    let mut sound = true;
-    let mut texts = Vec::with_capacity(array.len());
-    for element in array {
+    all(array.into_iter().map(|element| {
         let At { line, value } = reader.at(element);
-        let text = if let Some(text) = value.as_str() {
-            reader.printable(line, key, text)
-        } else {
+        let Some(text) = value.as_str() else {
             reader.wrong_kind(line, key, &value);
-            None
+            return None;
         };
-        match text {
-            Some(value) => texts.push(At { line, value }),
-            None => sound = false,
-        }
-    }
-    sound.then_some(texts)
+        let value = reader.printable(line, key, text)?;
+        Some(At { line, value })
+    }))
 }

@@ -57,37 +57,20 @@ impl<'a> From<Option<&'a PhaseId>> for Attempted<'a> {
     }
 }
 
-/// Mailboxes that share their next attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Waiting {
-    /// The phase of the effect.
-    pub phase: Option<PhaseId>,
-    /// The capabilities of the effect.
-    pub capabilities: Capabilities,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// The earliest instant of the next attempt.
-    pub retry_at: DateTime<Utc>,
-    /// The mailboxes.
-    #[serde(skip)]
-    pub mailboxes: RoaringBitmap,
+impl<'a> From<&'a EffectFailed> for Attempted<'a> {
+    fn from(failure: &'a EffectFailed) -> Self {
+        Self::of(failure.phase.as_ref(), failure.capabilities)
+    }
 }
 
 /// Retries and incidents, folded from the log.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failures {
-    /// Mailboxes that wait for the next attempt.
-    pub waiting: Vec<Waiting>,
+    /// The latest failures, each with the mailboxes that still wait for its next attempt.
+    pub waiting: Vec<EffectFailed>,
     /// The incidents, by phase and cause.
     pub incidents: BTreeMap<IncidentKey, Incident>,
-}
-
-impl Waiting {
-    fn is_for(&self, work: Attempted<'_>) -> bool {
-        Attempted::of(self.phase.as_ref(), self.capabilities) == work
-    }
 }
 
 impl Incident {
@@ -106,7 +89,7 @@ impl Failures {
 
     /// Those that wait for the next attempt at this work, due or not.
     pub fn retrying<'a>(&self, work: impl Into<Attempted<'a>>) -> RoaringBitmap {
-        self.waiting_for(work.into()).map(|waiting| &waiting.mailboxes).union()
+        self.waiting_for(work.into()).map(|waiting| &*waiting.mailboxes).union()
     }
 
     /// Those whose next attempt at this work is still in the future.
@@ -116,7 +99,7 @@ impl Failures {
         now: DateTime<Utc>,
     ) -> RoaringBitmap {
         let waiting = self.waiting_for(work.into()).filter(|waiting| waiting.retry_at > now);
-        waiting.map(|waiting| &waiting.mailboxes).union()
+        waiting.map(|waiting| &*waiting.mailboxes).union()
     }
 
     /// Splits mailboxes by the number of attempts at this work.
@@ -126,7 +109,7 @@ impl Failures {
         mailboxes: &RoaringBitmap,
     ) -> BTreeMap<u32, RoaringBitmap> {
         let waiting = self.waiting_for(work.into());
-        split_by_attempts(mailboxes, waiting.map(|it| (it.attempts, &it.mailboxes)))
+        split_by_attempts(mailboxes, waiting.map(|it| (it.attempts, &*it.mailboxes)))
     }
 
     /// The earliest attempt after `now`.
@@ -134,14 +117,15 @@ impl Failures {
         self.waiting.iter().map(|waiting| waiting.retry_at).filter(|at| *at > now).min()
     }
 
-    fn waiting_for(&self, work: Attempted<'_>) -> impl Iterator<Item = &Waiting> {
-        self.waiting.iter().filter(move |waiting| waiting.is_for(work))
+    fn waiting_for(&self, work: Attempted<'_>) -> impl Iterator<Item = &EffectFailed> {
+        self.waiting.iter().filter(move |waiting| Attempted::from(*waiting) == work)
     }
 
     /// The next state after a failure, a retry or a resolution. Never fails and never decides.
     pub(super) fn evolve(&mut self, fact: &Fact) {
         if let Event::EffectFailed(failure) = &fact.event {
-            self.wait(failure);
+            self.clear(failure, &failure.mailboxes);
+            self.waiting.push(failure.clone());
         } else if let Event::IncidentOpened(event) = &fact.event {
             self.open(event, fact.recorded_at);
         } else if let Event::IncidentRetried(event) = &fact.event {
@@ -151,18 +135,6 @@ impl Failures {
             let key = IncidentKey::new(event.phase.as_ref(), &event.cause);
             self.resolve(&key, &event.mailboxes);
         }
-    }
-
-    fn wait(&mut self, failure: &EffectFailed) {
-        let work = Attempted::of(failure.phase.as_ref(), failure.capabilities);
-        self.clear(work, &failure.mailboxes);
-        self.waiting.push(Waiting {
-            phase: failure.phase.clone(),
-            capabilities: failure.capabilities,
-            attempts: failure.attempts,
-            retry_at: failure.retry_at,
-            mailboxes: RoaringBitmap::clone(&failure.mailboxes),
-        });
     }
 
     fn open(&mut self, event: &IncidentOpened, seen: DateTime<Utc>) {
@@ -200,8 +172,8 @@ impl Failures {
     pub(super) fn clear<'a>(&mut self, work: impl Into<Attempted<'a>>, mailboxes: &MailboxSet) {
         let work = work.into();
         for waiting in &mut self.waiting {
-            if waiting.is_for(work) {
-                waiting.mailboxes -= &**mailboxes;
+            if Attempted::from(&*waiting) == work {
+                *waiting.mailboxes.inner_mut() -= &**mailboxes;
             }
         }
         for (key, incident) in &mut self.incidents {

@@ -14,33 +14,7 @@ use uuid::Uuid;
 
 use super::snapshot::{Named, named};
 use super::split_by_attempts;
-use crate::{Event, MailboxSet, NoticeRule, PhaseId, Plan};
-
-/// Mailboxes whose notices a sender is passing to the relay, or was when it was lost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Claim {
-    /// The sender passes none of them to the relay after this instant.
-    pub until: DateTime<Utc>,
-    /// The mailboxes without a recorded outcome.
-    #[serde(skip)]
-    pub mailboxes: RoaringBitmap,
-}
-
-/// Mailboxes that share their next attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Deferred {
-    /// Why the last attempt failed, as a short code.
-    pub cause: String,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// The earliest instant of the next attempt.
-    pub retry_at: DateTime<Utc>,
-    /// The mailboxes.
-    #[serde(skip)]
-    pub mailboxes: RoaringBitmap,
-}
+use crate::{Event, MailboxSet, NoticeRule, NoticesClaimed, NoticesDeferred, PhaseId, Plan};
 
 /// The state of one notice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -54,10 +28,10 @@ pub struct NoticeState {
     /// Mailboxes whose notice the relay accepted.
     #[serde(skip)]
     pub sent: RoaringBitmap,
-    /// Claims without a complete outcome, by id.
-    pub claims: BTreeMap<Uuid, Claim>,
-    /// Mailboxes that wait for the next attempt.
-    pub waiting: Vec<Deferred>,
+    /// Claims by id, each with the mailboxes that have no recorded outcome.
+    pub claims: BTreeMap<Uuid, NoticesClaimed>,
+    /// Deferrals, each with the mailboxes that still wait for its next attempt.
+    pub waiting: Vec<NoticesDeferred>,
     /// Mailboxes whose delivery is in doubt, by cause.
     #[serde(with = "super::snapshot::keys")]
     pub in_doubt: BTreeMap<String, RoaringBitmap>,
@@ -116,10 +90,10 @@ impl Notices {
             sets.push((name("released"), &mut state.released));
             sets.push((name("sent"), &mut state.sent));
             for (claim, made) in &mut state.claims {
-                sets.push((name(&format!("claim/{claim}")), &mut made.mailboxes));
+                sets.push((name(&format!("claim/{claim}")), made.mailboxes.inner_mut()));
             }
             for (nth, waiting) in state.waiting.iter_mut().enumerate() {
-                sets.push((name(&format!("waiting/{nth}")), &mut waiting.mailboxes));
+                sets.push((name(&format!("waiting/{nth}")), waiting.mailboxes.inner_mut()));
             }
             sets.extend(named(&name("in-doubt"), &mut state.in_doubt));
             sets.extend(named(&name("failed"), &mut state.failed));
@@ -135,10 +109,8 @@ impl Notices {
             state.last = Some(Release { announces, scheduled_for });
             state.released |= &*event.mailboxes;
         } else if let Event::NoticesClaimed(event) = event {
-            let mailboxes = event.mailboxes.clone().into_inner();
             // The mailboxes stay in `waiting`, which holds the number of attempts.
-            let claim = Claim { until: event.until, mailboxes };
-            self.of(&event.notice).claims.insert(event.claim, claim);
+            self.of(&event.notice).claims.insert(event.claim, event.clone());
         } else if let Event::NoticesSent(event) = event {
             let state = self.of(&event.notice);
             state.clear(&event.mailboxes);
@@ -146,12 +118,7 @@ impl Notices {
         } else if let Event::NoticesDeferred(event) = event {
             let state = self.of(&event.notice);
             state.clear(&event.mailboxes);
-            state.waiting.push(Deferred {
-                cause: event.cause.clone(),
-                attempts: event.attempts,
-                retry_at: event.retry_at,
-                mailboxes: event.mailboxes.clone().into_inner(),
-            });
+            state.waiting.push(event.clone());
         } else if let Event::NoticesFailed(event) = event {
             let state = self.of(&event.notice);
             state.clear(&event.mailboxes);
@@ -176,7 +143,7 @@ impl Notices {
 impl NoticeState {
     /// The mailboxes by the number of attempts so far.
     pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
-        split_by_attempts(mailboxes, self.waiting.iter().map(|it| (it.attempts, &it.mailboxes)))
+        split_by_attempts(mailboxes, self.waiting.iter().map(|it| (it.attempts, &*it.mailboxes)))
     }
 
     /// Mailboxes that are sent, failed or in doubt: the engine does nothing more for them by
@@ -187,7 +154,7 @@ impl NoticeState {
     }
 
     pub(crate) fn claimed(&self) -> RoaringBitmap {
-        self.claims.values().map(|claim| &claim.mailboxes).union()
+        self.claims.values().map(|claim| &*claim.mailboxes).union()
     }
 
     /// Removes the mailboxes from every set but `released` and `bounced`.
@@ -195,8 +162,8 @@ impl NoticeState {
         self.sent -= mailboxes;
         let named = self.failed.values_mut().chain(self.in_doubt.values_mut());
         let all = named
-            .chain(self.claims.values_mut().map(|claim| &mut claim.mailboxes))
-            .chain(self.waiting.iter_mut().map(|waiting| &mut waiting.mailboxes));
+            .chain(self.claims.values_mut().map(|claim| claim.mailboxes.inner_mut()))
+            .chain(self.waiting.iter_mut().map(|waiting| waiting.mailboxes.inner_mut()));
         for set in all {
             *set -= mailboxes;
         }

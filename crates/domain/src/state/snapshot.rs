@@ -68,7 +68,7 @@ impl State {
             let phase = waiting.phase.as_ref().map_or("-", PhaseId::as_str);
             let attempt = format!("{phase}/{}/{}", waiting.attempts, text(waiting.retry_at));
             let nth = seen.entry(attempt.clone()).or_default();
-            sets.push((format!("waiting/{attempt}/{nth}"), &mut waiting.mailboxes));
+            sets.push((format!("waiting/{attempt}/{nth}"), waiting.mailboxes.inner_mut()));
             *nth += 1;
         }
         for (key, incident) in &mut self.failures.incidents {

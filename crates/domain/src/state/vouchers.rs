@@ -151,11 +151,6 @@ impl Vouchers {
         latest.take_while(move |(day, _)| of_interest(**day)).map(|(_, delivered)| delivered)
     }
 
-    /// The number of reminders claimed for one holder.
-    pub fn reminders_of(&self, number: u32) -> usize {
-        self.reminders.iter().filter(|round| round.mailboxes.contains(number)).count()
-    }
-
     /// Why the vouchers forbid an amendment to this plan; `None` if they do not.
     pub(crate) fn amendment_problem(&self, next: &Plan, now: DateTime<Utc>) -> Option<String> {
         let issued = self.issued.len();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Capability, Event, ExpiredClaim, MailboxSet, NoticeWords, NoticesClaimed, NoticesDeferred,
-    NoticesFailed, NoticesInDoubt, NoticesSent, Outgoing, PhaseId, RetryPolicy, State, Tick,
+    Capability, Event, MailboxSet, NoticeWords, NoticesClaimed, NoticesDeferred, NoticesFailed,
+    NoticesInDoubt, NoticesSent, Outgoing, PhaseId, RetryPolicy, State, Tick,
 };
 use eventstore::{ExpectedVersion, Journal, Origin, notice_stream};
 use mail::Outcome;
@@ -48,7 +48,7 @@ pub struct Sender {
 struct Work {
     /// The position of the log at which this is so.
     position: u64,
-    expired: Vec<ExpiredClaim>,
+    expired: Vec<NoticesClaimed>,
     next: Option<NextBatch>,
     next_wake: Option<DateTime<Utc>>,
 }
@@ -140,12 +140,11 @@ impl Sender {
 
     /// Puts the claims of a crashed sender in doubt.
     async fn record_doubt(&self, work: Work) -> Result<Tick, Error> {
-        let doubt = |over: ExpiredClaim| {
-            let mailboxes = MailboxSet::from(over.mailboxes);
-            let (notice, many) = (over.notice.as_str(), mailboxes.len());
-            tracing::warn!(notice, mailboxes = many, "claim expired, notices in doubt");
+        let doubt = |NoticesClaimed { notice, mailboxes, .. }: NoticesClaimed| {
+            let many = mailboxes.len();
+            tracing::warn!(%notice, mailboxes = many, "claim expired, notices in doubt");
             let cause = SENDER_LOST.to_owned();
-            Event::NoticesInDoubt(NoticesInDoubt { notice: over.notice, cause, mailboxes })
+            Event::NoticesInDoubt(NoticesInDoubt { notice, cause, mailboxes })
         };
         let events: Vec<_> = work.expired.into_iter().map(doubt).collect();
         self.append_decided(work.position, &events).await?;

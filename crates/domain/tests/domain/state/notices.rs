@@ -162,7 +162,10 @@ fn of_a_lost_sender_nobody_is_told_again_by_itself() {
     let wake = next_notice_wake(&world.state, world.now - TimeDelta::minutes(1)).unwrap();
     world.now = wake;
     let over = expired_claims(&world.state, world.now);
-    assert_eq!(over.iter().map(|over| over.mailboxes.clone()).collect::<Vec<_>>(), [set([1, 2])]);
+    assert_eq!(
+        over.iter().map(|over| (*over.mailboxes).clone()).collect::<Vec<_>>(),
+        [set([1, 2])]
+    );
     let (cause, mailboxes) = ("sender-lost".to_owned(), [1, 2].into_iter().collect());
     let doubt = NoticesInDoubt { notice: notice(), cause, mailboxes };
     world.record(Event::NoticesInDoubt(doubt));
