@@ -18,7 +18,7 @@ use std::time::Duration;
 use sql::{Connections, Migration, Schema, StoreName, within};
 use sqlx::postgres::PgConnectOptions;
 
-use crate::store::{Readers, Tasks, Writers};
+use crate::store::{Readers, Tasks, Writers, agreed_head};
 use crate::{Clock, DatabaseStore, Error};
 use session::ServerSession;
 
@@ -89,10 +89,5 @@ async fn checked_head(readers: &Connections, name: &StoreName) -> Result<u64, Er
     let check = sqlx::query_as(CHECK).fetch_one(&mut lent.connection);
     let (counted, last): (i64, i64) = within(STEP, check).await.map_err(fault)?;
     lent.give_back();
-    if counted != last {
-        return Err(name
-            .corrupt(format_args!("its counter is at {counted}, but its last event is {last}"))
-            .into());
-    }
-    u64::try_from(last).map_err(|error| name.corrupt(error).into())
+    agreed_head(counted, last, name)
 }

@@ -101,6 +101,15 @@ impl Readers {
     }
 }
 
+/// The end of the log by its counter, which must agree with the last event.
+pub(crate) fn agreed_head(counted: i64, last: i64, name: &StoreName) -> Result<u64, Error> {
+    if counted != last {
+        let problem = format_args!("its counter is at {counted}, but its last event is {last}");
+        return Err(name.corrupt(problem).into());
+    }
+    u64::try_from(last).map_err(|error| name.corrupt(error).into())
+}
+
 impl DatabaseStore {
     pub(crate) fn new(
         name: StoreName,

@@ -17,6 +17,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
 use super::schema::{APPLICATION_ID, CREATE, OLDEST_SQLITE, SCHEMA_VERSION};
 use crate::Error;
+use crate::store::agreed_head;
 
 /// How many connections read; more than there are processors have no use.
 const READERS: u32 = 4;
@@ -187,12 +188,7 @@ pub(crate) async fn checked_head(
             ))
             .into());
     }
-    if counted != last {
-        return Err(name
-            .corrupt(format_args!("its counter is at {counted}, but its last event is {last}"))
-            .into());
-    }
-    u64::try_from(last).map_err(|error| name.corrupt(error).into())
+    agreed_head(counted, last, name)
 }
 
 fn folder(path: &Path) -> &Path {
