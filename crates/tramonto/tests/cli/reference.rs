@@ -125,7 +125,8 @@ fn the_page_of_commands_is_up_to_date() {
     check("commands.md", &format!("{}\n", text.trim_end()));
 }
 
-/// Options by their variable, with the commands that accept them.
+/// Options by their variable, or by their name if they have none, with the commands that accept
+/// them.
 type Settings = BTreeMap<String, (Arg, Vec<String>)>;
 
 #[test]
@@ -133,15 +134,17 @@ fn the_page_of_settings_is_up_to_date() {
     fn collect(command: &Command, path: &str, found: &mut BTreeMap<(usize, String), Settings>) {
         const ORDER: [&str; 5] =
             ["Options of every command", "Services", "Mail platform", "Notices", "Canaries"];
-        for argument in command.get_arguments().filter(|argument| argument.get_env().is_some()) {
+        for argument in command.get_arguments() {
             let heading = argument.get_help_heading();
             let place = heading.and_then(|own| ORDER.iter().position(|known| *known == own));
-            let key = match place {
-                Some(place) => (place, ORDER[place].to_owned()),
-                None => (ORDER.len(), "Single commands".to_owned()),
+            let variable = argument.get_env().map(|name| name.to_string_lossy().into_owned());
+            let (key, name) = match (place, variable) {
+                (Some(place), Some(variable)) => ((place, ORDER[place].to_owned()), variable),
+                (Some(place), None) => ((place, ORDER[place].to_owned()), names(argument)),
+                (None, Some(variable)) => ((ORDER.len(), "Single commands".to_owned()), variable),
+                (None, None) => continue,
             };
-            let variable = argument.get_env().expect("filtered").to_string_lossy().into_owned();
-            let entry = found.entry(key).or_default().entry(variable);
+            let entry = found.entry(key).or_default().entry(name);
             entry.or_insert_with(|| (argument.clone(), Vec::new())).1.push(path.to_owned());
         }
         for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
@@ -169,11 +172,13 @@ fn the_page_of_settings_is_up_to_date() {
             "| option | variable | meaning | default |{column}\n| --- | --- | --- | --- |{line}"
         )
         .expect("a string takes all");
-        for (variable, (argument, commands)) in settings {
+        for (argument, commands) in settings.into_values() {
+            let variable = argument.get_env().map(|name| format!("`{}`", name.to_string_lossy()));
+            let variable = variable.unwrap_or_default();
             let (names, help, default) = (names(&argument), help(&argument), default(&argument));
             let commands = commands.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
             let column = if single { format!(" {} |", commands.join(", ")) } else { String::new() };
-            writeln!(text, "| {names} | `{variable}` | {help} | {default} |{column}")
+            writeln!(text, "| {names} | {variable} | {help} | {default} |{column}")
                 .expect("a string takes all");
         }
         text.push('\n');
