@@ -1,7 +1,7 @@
 //! Canary probes at each boundary, and missed ones.
 
 use chrono::{DateTime, Utc};
-use domain::{Finding, PhaseId, Side, State, Transcript, Window, windows};
+use domain::{Finding, PhaseId, Probe, Side, State, Transcript, Window, windows};
 use serde::Serialize;
 
 /// The state of one side of a boundary for one canary.
@@ -17,8 +17,8 @@ pub struct CanaryStanding {
     pub number: u32,
     /// The state of the probe.
     pub state: ProbeState,
-    /// The latest probe, if there is one.
-    pub probe: Option<ProbeMade>,
+    /// The latest probe, if there is one; with its transcripts if requested.
+    pub probe: Option<Probe>,
 }
 
 /// The state of a probe.
@@ -43,26 +43,6 @@ pub struct CanaryFindings {
     /// Expected and actual, by capability.
     pub findings: Vec<Finding>,
     /// The transcripts of the dialogues with mail servers.
-    pub transcripts: Vec<Transcript>,
-}
-
-/// A probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProbeMade {
-    /// When it started.
-    pub began_at: DateTime<Utc>,
-    /// When it ended.
-    pub ended_at: DateTime<Utc>,
-    /// Probes made for that side of the boundary.
-    pub attempts: u32,
-    /// Earlier probes that found an unexpected right.
-    pub contradicted: u32,
-    /// Its findings.
-    pub findings: Vec<Finding>,
-    /// The position of its transcripts in the log.
-    pub position: u64,
-    /// The transcripts, if requested.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub transcripts: Vec<Transcript>,
 }
 
@@ -105,15 +85,7 @@ pub fn canaries(state: &State, numbers: &[u32], now: DateTime<Utc>) -> Vec<Canar
             due_at: window.due_at,
             number,
             state: standing,
-            probe: probe.map(|probe| ProbeMade {
-                began_at: probe.event.began_at,
-                ended_at: probe.event.ended_at,
-                attempts: probe.attempts,
-                contradicted: probe.contradicted,
-                findings: probe.event.findings.clone(),
-                position: probe.position,
-                transcripts: Vec::new(),
-            }),
+            probe: probe.cloned(),
         })
     };
     let pairs = windows.iter().flat_map(|window| all.iter().map(move |number| (window, *number)));

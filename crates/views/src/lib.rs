@@ -19,7 +19,7 @@ mod words;
 
 pub use amendment::{AmendmentPreview, PhaseChange, Touched};
 pub use canaries::{
-    CanaryFindings, CanaryStanding, Contradiction, ProbeMade, ProbeState, canaries, contradictions,
+    CanaryFindings, CanaryStanding, Contradiction, ProbeState, canaries, contradictions,
 };
 pub use certificate::{CheckView, DriftCertificate, OpenDrift};
 pub use event::EventView;

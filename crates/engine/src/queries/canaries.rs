@@ -31,7 +31,7 @@ impl Store {
         standings.retain(|one| phase.is_none_or(|phase| one.phase == *phase));
         if with_transcripts {
             for made in standings.iter_mut().filter_map(|one| one.probe.as_mut()) {
-                made.transcripts = self.transcripts(made.position).await?;
+                made.event.transcripts = self.transcripts(made.position).await?;
             }
         }
         Ok(standings)

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use domain::{Finding, PhaseId, ProbeAnswer, Transcript};
-use views::{CanaryStanding, ProbeMade, ProbeState};
+use domain::{Finding, ProbeAnswer, Transcript};
+use engine::store::Store;
+use views::{CanaryStanding, ProbeState};
 use workers::canary::{ProbeEndpoints, ProbeSettings};
 
-use super::act::query;
+use super::act::{query, show};
 use crate::cli::{CanaryArgs, CanaryCommand, Global, ProbeArgs};
 use crate::exit::Exit;
-use crate::output::Output;
 use crate::output::text::{table, utc};
 use crate::secrets::password;
 use crate::{Error, commands};
@@ -35,7 +35,10 @@ pub(super) async fn execute(command: CanaryCommand, global: &Global) -> Result<E
     match command {
         CanaryCommand::Probe(args) => probe(&args, global).await,
         CanaryCommand::Show { phase, transcript } => {
-            show(phase.as_ref(), transcript, global).await.map(|()| Exit::Done.into())
+            let standings = async |store: &Store| store.canaries(phase.as_ref(), transcript).await;
+            let standings = query(global, standings).await?;
+            show(&standings, |standings| overview(standings), global)?;
+            Ok(Exit::Done.into())
         }
     }
 }
@@ -50,43 +53,31 @@ async fn probe(args: &ProbeArgs, global: &Global) -> Result<ExitCode, Error> {
     let probed = query(global, async |store| store.probe_canaries(&endpoints).await).await?;
     let agree = probed.iter().flat_map(|probed| &probed.findings);
     let contradicted = agree.into_iter().any(|finding| finding.agrees() == Some(false));
-    let mut out = Output::open();
-    if global.json {
-        out.document(&probed)?;
-    } else {
-        let rows = probed.iter().flat_map(|probed| {
-            probed.findings.iter().map(|finding| {
-                let mut row = vec![probed.number.to_string()];
-                row.extend(words(finding));
-                row
-            })
-        });
-        out.text(table("canary | capability | expected | found |", rows))?;
-        for probed in probed.iter().filter(|_| args.transcript) {
-            conversations(&mut out, &format!("canary {}", probed.number), &probed.transcripts)?;
-        }
-    }
+    let rows = probed.iter().flat_map(|probed| {
+        let row =
+            move |finding| [vec![probed.number.to_string()], words(finding).to_vec()].concat();
+        probed.findings.iter().map(row)
+    });
+    let said = probed
+        .iter()
+        .filter(|_| args.transcript)
+        .flat_map(|probed| conversations(format!("canary {}", probed.number), &probed.transcripts));
+    let header = "canary | capability | expected | found |";
+    show(&probed, |_| table(header, rows) + &said.collect::<String>(), global)?;
     Ok(if contradicted { Exit::Found.into() } else { Exit::Done.into() })
 }
 
-async fn show(phase: Option<&PhaseId>, transcript: bool, global: &Global) -> Result<(), Error> {
-    let standings = query(global, async |store| store.canaries(phase, transcript).await).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&standings);
-    }
+fn overview(standings: &[CanaryStanding]) -> String {
     if standings.is_empty() {
-        return out.line("no canaries: the plan has none, or they are not registered");
+        return "no canaries: the plan has none, or they are not registered\n".to_owned();
     }
     let header = "phase | side | canary | probed | capability | expected | found |";
-    out.text(table(header, standings.iter().flat_map(rows)))?;
-    for one in &standings {
-        if let Some(ProbeMade { transcripts, .. }) = &one.probe {
-            let title = format!("{} {}, canary {}", one.side.name(), one.phase, one.number);
-            conversations(&mut out, &title, transcripts)?;
-        }
-    }
-    Ok(())
+    let said = standings.iter().flat_map(|one| {
+        let title = format!("{} {}, canary {}", one.side.name(), one.phase, one.number);
+        let transcripts = one.probe.as_ref().map(|probe| probe.event.transcripts.as_slice());
+        conversations(title, transcripts.unwrap_or_default())
+    });
+    table(header, standings.iter().flat_map(rows)) + &said.collect::<String>()
 }
 
 fn rows(one: &CanaryStanding) -> Vec<Vec<String>> {
@@ -101,10 +92,11 @@ fn rows(one: &CanaryStanding) -> Vec<Vec<String>> {
         };
         return vec![about(state.to_owned())];
     };
-    made.findings
+    made.event
+        .findings
         .iter()
         .map(|finding| {
-            let mut row = about(utc(made.began_at));
+            let mut row = about(utc(made.event.began_at));
             row.extend(words(finding));
             if made.contradicted > 0
                 && let Some(note) = row.last_mut()
@@ -129,16 +121,10 @@ fn words(finding: &Finding) -> [String; 4] {
     [finding.capability.name(), expected, found, note].map(str::to_owned)
 }
 
-fn conversations(out: &mut Output, title: &str, transcripts: &[Transcript]) -> Result<(), Error> {
-    for transcript in transcripts {
-        out.line(format!(
-            "\n{title}, {}, until {}",
-            transcript.protocol.name(),
-            utc(transcript.ended_at)
-        ))?;
-        for line in &transcript.lines {
-            out.line(line)?;
-        }
-    }
-    Ok(())
+fn conversations(title: String, transcripts: &[Transcript]) -> impl Iterator<Item = String> {
+    transcripts.iter().map(move |transcript| {
+        let (protocol, ended_at) = (transcript.protocol.name(), utc(transcript.ended_at));
+        let heading = format!("\n{title}, {protocol}, until {ended_at}\n");
+        transcript.lines.iter().fold(heading, |text, line| text + line + "\n")
+    })
 }

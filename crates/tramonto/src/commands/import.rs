@@ -89,13 +89,11 @@ fn print(summary: &Summary, global: &Global) -> Result<(), Error> {
     if summary.resumed {
         out.line("continued an interrupted import of this file")?;
     }
+    let [read, accepted, unchanged, changed, rejected] =
+        [*read, *accepted, *unchanged, *changed, *rejected].map(count);
     out.line(format!(
-        "read {} = accepted {} + unchanged {} + changed {} + rejected {}",
-        count(*read),
-        count(*accepted),
-        count(*unchanged),
-        count(*changed),
-        count(*rejected)
+        "read {read} = accepted {accepted} + unchanged {unchanged} + changed {changed} + rejected \
+         {rejected}"
     ))?;
     match &summary.rejects {
         Some(path) => {

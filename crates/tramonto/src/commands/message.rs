@@ -12,7 +12,7 @@ use engine::queries::{self, LetterCount, MessageCount, MessageList};
 use intake::{Reader, Templates};
 use serde_json::json;
 
-use super::act::{act, answer, print, run};
+use super::act::{self, act, answer, print, run};
 use super::{message_on_input, read};
 use crate::Error;
 use crate::cli::{Global, ListMessagesArgs, MessageCommand, ReadingArgs, ShowMessageArgs};
@@ -54,35 +54,32 @@ async fn receive(
 async fn list(args: &ListMessagesArgs, global: &Global) -> Result<(), Error> {
     let settings = global.settings()?;
     let list = queries::messages(&settings, args.status, args.after, args.limit).await?;
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&list);
+    act::show(&list, words, global)
+}
+
+fn words(list: &MessageList) -> String {
+    if list.counts.is_empty() {
+        return "no message has been received yet\n".to_owned();
     }
-    let MessageList { messages, counts, letters } = list;
-    if counts.is_empty() {
-        return out.line("no message has been received yet");
-    }
-    let rows = counts.into_iter().map(|MessageCount { status, reason, messages }| {
-        vec![status.to_owned(), reason.unwrap_or_default(), count(messages)]
+    let rows = list.counts.iter().map(|MessageCount { status, reason, messages }| {
+        vec![(*status).to_owned(), reason.clone().unwrap_or_default(), count(*messages)]
     });
-    out.text(table("status | reason | >messages", rows))?;
-    if !letters.is_empty() {
-        let rows = letters
-            .into_iter()
-            .map(|LetterCount { kind, status, letters }| vec![kind, status, count(letters)]);
-        out.line("")?;
-        out.text(table("letter | status | >letters", rows))?;
+    let mut tables = vec![table("status | reason | >messages", rows)];
+    if !list.letters.is_empty() {
+        let rows = list.letters.iter().map(|LetterCount { kind, status, letters }| {
+            vec![kind.clone(), status.clone(), count(*letters)]
+        });
+        tables.push(table("letter | status | >letters", rows));
     }
-    if messages.is_empty() {
-        return Ok(());
+    if !list.messages.is_empty() {
+        let rows = list.messages.iter().map(|message| {
+            let mailbox = message.mailbox.map(|number| number.to_string()).unwrap_or_default();
+            let reason = message.reason.clone().unwrap_or_default();
+            vec![message.number.to_string(), utc(message.received_at), reason, mailbox]
+        });
+        tables.push(table(">number | received | reason | >mailbox", rows));
     }
-    let rows = messages.into_iter().map(|message| {
-        let mailbox = message.mailbox.map(|number| number.to_string()).unwrap_or_default();
-        let reason = message.reason.unwrap_or_default();
-        vec![message.number.to_string(), utc(message.received_at), reason, mailbox]
-    });
-    out.line("")?;
-    out.text(table(">number | received | reason | >mailbox", rows))
+    tables.join("\n")
 }
 
 async fn show(args: &ShowMessageArgs, global: &Global) -> Result<(), Error> {

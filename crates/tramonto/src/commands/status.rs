@@ -2,7 +2,7 @@
 
 use console::style;
 use domain::VoucherProgress;
-use views::{PhaseProgress, Status};
+use views::{PhaseProgress, Population, Status};
 
 use super::act::{query, show};
 use super::notices;
@@ -29,14 +29,12 @@ fn words(status: &Status) -> String {
             None => "current phase: none has started yet".to_owned(),
         },
     ];
-    let people = &status.population;
+    let Population { registered, activated, lapsed, withdrawn, held } = status.population;
+    let [registered, activated, lapsed, withdrawn, held] =
+        [registered, activated, lapsed, withdrawn, held].map(count);
     lines.push(format!(
-        "{} registered, {} activated, {} lapsed, {} withdrawn, {} held",
-        count(people.registered),
-        count(people.activated),
-        count(people.lapsed),
-        count(people.withdrawn),
-        count(people.held)
+        "{registered} registered, {activated} activated, {lapsed} lapsed, {withdrawn} withdrawn, \
+         {held} held"
     ));
     if status.paused {
         let paused = "PAUSED: no work is dispatched until `tramonto phase resume`";
@@ -52,14 +50,11 @@ fn words(status: &Status) -> String {
     }
     if let Some(vouchers) = status.vouchers {
         let VoucherProgress { unverified, pending, retrying, failed, issued, delivered } = vouchers;
+        let [unverified, pending, retrying, failed, issued, delivered] =
+            [unverified, pending, retrying, failed, issued, delivered].map(count);
         lines.push(format!(
-            "vouchers: {} requested, {} pending, {} retrying, {} failed, {} issued, {} delivered",
-            count(unverified),
-            count(pending),
-            count(retrying),
-            count(failed),
-            count(issued),
-            count(delivered)
+            "vouchers: {unverified} requested, {pending} pending, {retrying} retrying, {failed} \
+             failed, {issued} issued, {delivered} delivered"
         ));
     }
     if status.drift.open > 0 {

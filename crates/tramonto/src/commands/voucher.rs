@@ -160,24 +160,17 @@ fn report(report: &Report) -> String {
     let limit = report.limit.map_or("no limit".to_owned(), |limit| {
         format!("limit {}, {} left", count(limit), count(report.left.unwrap_or(0)))
     });
+    let [requested, verified, refused] =
+        [report.requested, report.verified, report.refused].map(count);
+    let [issued, delivered] = [report.issued, report.delivered].map(count);
+    let [redeemed, expired, revoked, valid] =
+        [report.redeemed, report.expired, report.revoked, report.valid].map(count);
     let mut lines = vec![
+        format!("requests: {requested} pending, {verified} of them verified; {refused} refused"),
+        format!("issued: {issued} ({limit}); {delivered} delivered"),
         format!(
-            "requests: {} pending, {} of them verified; {} refused",
-            count(report.requested),
-            count(report.verified),
-            count(report.refused)
-        ),
-        format!(
-            "issued: {} ({limit}); {} delivered",
-            count(report.issued),
-            count(report.delivered)
-        ),
-        format!(
-            "outcomes: {} redeemed, {} expired, {} revoked; {} still valid",
-            count(report.redeemed),
-            count(report.expired),
-            count(report.revoked),
-            count(report.valid)
+            "outcomes: {redeemed} redeemed, {expired} expired, {revoked} revoked; {valid} still \
+             valid"
         ),
     ];
     if report.reminders > 0 {

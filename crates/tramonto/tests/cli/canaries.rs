@@ -94,7 +94,7 @@ fn an_engine_that_comes_late_probes_the_phase_that_it_finds_and_says_what_was_mi
     assert_eq!((all.len(), missed), (10, 9), "both sides of five boundaries");
     let last = scene.json(&["canary", "show", "ended", "--transcript"]);
     assert_eq!(last[1]["number"], number);
-    assert_eq!(last[1]["probe"]["transcripts"][0]["protocol"], "smtp");
+    assert_eq!(last[1]["probe"]["event"]["transcripts"][0]["protocol"], "smtp");
     let told = scene.ok(&["canary", "show"]);
     assert!(told.contains("CONTRADICTS") && told.contains("missed"), "{told}");
     let status = scene.ok(&["status"]);
