@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use roaring::RoaringBitmap;
 
-use crate::{Capabilities, Capability, Hold, State, civil_date};
+use crate::{Capabilities, Capability, HoldPlaced, State, civil_date};
 
 /// Why a mailbox lacks a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Entitled {
     registered: RoaringBitmap,
     activated: RoaringBitmap,
     withdrawn: RoaringBitmap,
-    holds: BTreeMap<u32, Vec<Hold>>,
+    holds: BTreeMap<u32, Vec<HoldPlaced>>,
 }
 
 impl Entitled {
@@ -45,7 +45,7 @@ impl Entitled {
         let plan = state.plan()?;
         let steps = plan.phases.iter().enumerate();
         let rights = &state.rights;
-        let mut holds: BTreeMap<u32, Vec<Hold>> = BTreeMap::new();
+        let mut holds: BTreeMap<u32, Vec<HoldPlaced>> = BTreeMap::new();
         for hold in rights.holds.values() {
             holds.entry(hold.number).or_default().push(hold.clone());
         }

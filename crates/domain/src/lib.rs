@@ -60,7 +60,7 @@ pub use programme::Command;
 pub use registration::{InvalidRegistration, Registration, RegistrationRules};
 pub use rejection::Rejection;
 pub use state::{
-    Account, Attempted, Canaries, Drift, Drifting, Erasure, Failures, Hold, Incident, LogRequest,
+    Account, Attempted, Canaries, Drift, Drifting, Erasure, Failures, Incident, LogRequest,
     LogRequests, LogStanding, NoticeState, Notices, Phases, Probe, Programme, Release,
     ReminderRound, Rights, SnapshotHeader, Started, State, VoucherMonth, VoucherStanding, Vouchers,
     Window, population, windows,

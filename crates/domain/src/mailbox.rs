@@ -10,7 +10,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    Capabilities, Capability, Event, Hold, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
+    Capabilities, Capability, Event, HoldPlaced, HoldReleased, MailboxSet, MailboxWithdrawn,
     MailboxesRegistered, Outcome, Rejection, Standing,
 };
 
@@ -43,7 +43,7 @@ pub struct Mailbox {
     /// The armed end of each capability.
     pub armed: BTreeMap<Capability, DateTime<Utc>>,
     /// Its holds that were not released.
-    pub holds: BTreeMap<Uuid, Hold>,
+    pub holds: BTreeMap<Uuid, HoldPlaced>,
 }
 
 /// A command about one mailbox.
@@ -161,8 +161,7 @@ impl Mailbox {
             }
             Event::HoldPlaced(event) => {
                 if event.number == number {
-                    let (capabilities, until) = (event.capabilities, event.until);
-                    self.holds.insert(event.hold, Hold { number, capabilities, until });
+                    self.holds.insert(event.hold, event.clone());
                 }
             }
             Event::HoldReleased(event) => {

@@ -34,7 +34,7 @@ pub use log_requests::{LogRequest, LogRequests, LogStanding};
 pub use notices::{NoticeState, Notices, Release};
 pub use phases::{Account, Phases, Started, population};
 pub use programme::Programme;
-pub use rights::{Hold, Rights};
+pub use rights::Rights;
 pub use snapshot::SnapshotHeader;
 pub use vouchers::{ReminderRound, VoucherMonth, VoucherStanding, Vouchers};
 
@@ -110,12 +110,7 @@ impl State {
                 self.rights.withdrawn.insert(event.number);
             }
             Event::HoldPlaced(event) => {
-                let hold = Hold {
-                    number: event.number,
-                    capabilities: event.capabilities,
-                    until: event.until,
-                };
-                self.rights.holds.insert(event.hold, hold);
+                self.rights.holds.insert(event.hold, event.clone());
             }
             Event::HoldReleased(event) => {
                 self.rights.holds.remove(&event.hold);

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use domain::{Capability, Event, Hold, PhaseId, Plan, Standing};
+use domain::{Capability, Event, HoldPlaced, PhaseId, Plan, Standing};
 use roaring::RoaringBitmap;
 use sql::PgConnectOptions;
 
@@ -58,7 +58,7 @@ struct FromLog {
     completed: BTreeSet<PhaseId>,
     lapsed: RoaringBitmap,
     withdrawn: RoaringBitmap,
-    holds: BTreeMap<uuid::Uuid, Hold>,
+    holds: BTreeMap<uuid::Uuid, HoldPlaced>,
     given_up: RoaringBitmap,
     /// Violations by single events.
     wrong: Vec<String>,
@@ -157,7 +157,7 @@ impl FromLog {
     /// is no reason.
     fn held(&self, capability: Capability) -> RoaringBitmap {
         let newest = DateTime::<Utc>::from_timestamp_micros(self.newest).unwrap_or_default();
-        let lasts = |hold: &&Hold| {
+        let lasts = |hold: &&HoldPlaced| {
             let end = self.plan.as_ref().and_then(|plan| hold.ends_at(plan.zone));
             hold.capabilities.contains(capability) && end.is_none_or(|end| newest < end)
         };
@@ -217,8 +217,7 @@ impl FromLog {
         } else if let Event::MailboxWithdrawn(event) = event {
             self.withdrawn.insert(event.number);
         } else if let Event::HoldPlaced(event) = event {
-            let (number, capabilities, until) = (event.number, event.capabilities, event.until);
-            self.holds.insert(event.hold, Hold { number, capabilities, until });
+            self.holds.insert(event.hold, event);
         } else if let Event::HoldReleased(event) = event {
             self.holds.remove(&event.hold);
         } else if let Event::PhaseStarted(event) = event {

@@ -9,21 +9,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Capabilities, Capability, DateColumn, MailboxSet, Standing, civil_date, first_instant,
+    Capabilities, Capability, DateColumn, HoldPlaced, MailboxSet, Standing, civil_date,
+    first_instant,
 };
 
-/// A hold on one mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The mailbox.
-    pub number: u32,
-    /// The capabilities that it keeps.
-    pub capabilities: Capabilities,
-    /// Its last day; `None` until released.
-    pub until: Option<NaiveDate>,
-}
-
-impl Hold {
+impl HoldPlaced {
     /// Is the hold in force on this day?
     pub fn is_in_force_on(&self, day: NaiveDate) -> bool {
         self.until.is_none_or(|until| day <= until)
@@ -59,7 +49,7 @@ pub struct Rights {
     #[serde(with = "super::snapshot::keys")]
     pub(super) armed: BTreeMap<(Capability, DateTime<Utc>), RoaringBitmap>,
     /// All holds that were not released, expired ones included.
-    pub holds: BTreeMap<Uuid, Hold>,
+    pub holds: BTreeMap<Uuid, HoldPlaced>,
 }
 
 impl Rights {
@@ -140,7 +130,7 @@ impl Rights {
         zone: Tz,
     ) -> Option<DateTime<Utc>> {
         let concerns =
-            |hold: &&Hold| hold.number == number && hold.capabilities.contains(capability);
+            |hold: &&HoldPlaced| hold.number == number && hold.capabilities.contains(capability);
         let ends = self.holds.values().filter(concerns).map(|hold| hold.ends_at(zone));
         ends.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
