@@ -21,7 +21,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     let begun = Instant::now();
     let plan = super::plan_or_default(args.plan.as_deref())?;
     let folder = Folder::new(args.store.clone())?;
-    let mut bars = Bars::new(&plan, args.json);
+    let mut bars = Bars::new(args.json);
     let generated = Population::Generated(args.registrations.unwrap_or(REGISTRATIONS));
     let script = Script {
         plan,
