@@ -7,6 +7,7 @@ use bus::{
     CloudEvent, Connection, Delivery, EventMirror, InHandTimes, JetStreamMirror, JetStreamQueue,
     Login, Mirrored, NatsOptions, Tail, WorkQueue,
 };
+use secrecy::SecretString;
 
 use crate::given::{SETTINGS, WAIT_FOR, next, options, order, publish};
 use crate::server::{Server, deployed, free_port, program};

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use bus::{Connection, Error, Login, NatsOptions};
+use secrecy::SecretString;
 
 use crate::given::{options, queue};
 use crate::server::{Server, free_port};
