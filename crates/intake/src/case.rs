@@ -57,7 +57,7 @@ pub(crate) fn decide(reading: &Reading, holders: &[Holder], open: bool) -> Decis
         Kind::NoIdentifier | Kind::Unreadable(Unreadable::WinmailDat | Unreadable::Broken) => {
             return Decision::held(reading.kind.code(), Some(LetterKind::Help));
         }
-        Kind::Automatic(_) | Kind::Receipt(_) | Kind::Unreadable(_) => {
+        Kind::Automatic(_) | Kind::Receipt | Kind::Unreadable(_) => {
             return Decision::held(reading.kind.code(), None);
         }
     };
@@ -98,7 +98,6 @@ fn of_holder(holder: Holder, reply: Option<LetterKind>) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use mail::Receipt;
 
     use super::*;
     use crate::reading::Reader;
@@ -166,7 +165,7 @@ mod tests {
     fn messages_that_must_not_be_answered_wait_in_quarantine() {
         let mut readings = vec![read()];
         readings[0].authentication = Authentication::Failed;
-        for kind in [Kind::Receipt(Receipt::Delivery), Kind::Unreadable(Unreadable::TooDeep)] {
+        for kind in [Kind::Receipt, Kind::Unreadable(Unreadable::TooDeep)] {
             readings.push(Reading { kind, ..read() });
         }
         readings.push(Reader::default().read(Some(""), READ.as_bytes()));

@@ -11,7 +11,7 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use domain::CodiceFiscale;
-use mail::{Authentication, Automatic, Bounds, DeliveryReport, Headers, Receipt, TextError, Texts};
+use mail::{Authentication, Automatic, Bounds, DeliveryReport, Headers, TextError, Texts};
 
 pub(crate) use digest::digest;
 
@@ -53,7 +53,7 @@ pub enum Kind {
     /// An automatic message: no reply is sent.
     Automatic(Automatic),
     /// A receipt of a certified-mail provider.
-    Receipt(Receipt),
+    Receipt,
     /// It can't be read.
     Unreadable(Unreadable),
 }
@@ -103,7 +103,7 @@ impl Kind {
             Self::Request(_) => "request",
             Self::NoIdentifier => "no-identifier",
             Self::Automatic(automatic) => automatic.code(),
-            Self::Receipt(_) => "receipt",
+            Self::Receipt => "receipt",
             Self::Unreadable(why) => why.code(),
         }
     }
@@ -144,7 +144,7 @@ impl Reader {
     pub fn read_as_personal(&self, bytes: &[u8]) -> Reading {
         guarded(|| {
             let mut reading = self.try_read(None, bytes);
-            if let (Kind::Automatic(_) | Kind::Receipt(_), Some(headers)) =
+            if let (Kind::Automatic(_) | Kind::Receipt, Some(headers)) =
                 (&reading.kind, Headers::parse(bytes))
             {
                 let texts = mail::extract(bytes, &self.bounds);
@@ -177,8 +177,8 @@ impl Reader {
         reading.message_id = headers.message_id().map(str::to_owned);
         reading.authentication = Authentication::of(&headers, self.authserv_id.as_deref());
         reading.certified = mail::is_envelope(&headers);
-        reading.kind = Receipt::of(&headers)
-            .map(Kind::Receipt)
+        reading.kind = mail::is_receipt(&headers)
+            .then_some(Kind::Receipt)
             .or_else(|| Automatic::of(&headers, sender).map(Kind::Automatic))
             .or_else(|| texts.as_ref().ok()?.automatic.map(Kind::Automatic))
             .unwrap_or_else(|| personal(&headers, texts.as_ref()));

@@ -13,33 +13,9 @@ const INNER: &str = "postacert.eml";
 /// An envelope contains the inner message in its signed parts, or directly.
 const LEVELS: usize = 3;
 
-/// A receipt of a certified-mail provider (DM 2 November 2005, annex, 7.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
-    /// *Accettazione*: the provider accepted a message.
-    Acceptance,
-    /// *Avvenuta consegna*: it was delivered.
-    Delivery,
-    /// *Mancata consegna*, *non accettazione*, and notices of a virus.
-    Failure,
-    /// Any other.
-    Other,
-}
-
-impl Receipt {
-    /// The kind of receipt; `None` if a message is not a receipt.
-    pub fn of(headers: &Headers<'_>) -> Option<Self> {
-        let kind = headers.0.header_raw("X-Ricevuta")?.trim().to_ascii_lowercase();
-        Some(match kind.as_str() {
-            "accettazione" => Self::Acceptance,
-            "avvenuta-consegna" => Self::Delivery,
-            "non-accettazione"
-            | "rilevazione-virus"
-            | "errore-consegna"
-            | "preavviso-errore-consegna" => Self::Failure,
-            _ => Self::Other,
-        })
-    }
+/// Is this a receipt of a certified-mail provider (DM 2 November 2005, annex, 7.4)?
+pub fn is_receipt(headers: &Headers<'_>) -> bool {
+    headers.0.header_raw("X-Ricevuta").is_some()
 }
 
 /// Is this a certified-mail provider's envelope around a message?

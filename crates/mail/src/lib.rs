@@ -23,7 +23,7 @@ mod text;
 
 pub use authentication::Authentication;
 pub use automatic::Automatic;
-pub use certified::{Receipt, is_envelope};
+pub use certified::{is_envelope, is_receipt};
 pub use client::{RelayClient, Transport};
 pub use letter::{AutoSubmitted, Draft, Letter, MARK, compose};
 pub use message_id::{NoticeId, open_number, seal_number};

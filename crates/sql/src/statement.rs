@@ -33,8 +33,6 @@ pub enum Param {
     Bytes(Vec<u8>),
     /// A UUID.
     Id(Uuid),
-    /// A value that may be NULL.
-    OptionalId(Option<Uuid>),
     /// In `PostgreSQL` an array, for `= ANY ($1)`; in `SQLite` JSON, for
     /// `IN (SELECT value FROM json_each($1))`.
     Numbers(Vec<i64>),
@@ -309,7 +307,6 @@ macro_rules! bind {
             Param::OptionalText(text) => $query.bind(text),
             Param::Bytes(bytes) => $query.bind(bytes),
             Param::Id(id) => $query.bind(id),
-            Param::OptionalId(id) => $query.bind(id),
             Param::Numbers(numbers) => $query.bind($numbers(numbers)),
         }
     };

@@ -25,7 +25,7 @@ pub fn message(bytes: &[u8]) {
     assert_ne!(reading.kind.code(), "not-readable", "the library gave up");
     named(&reader, bytes, &reading.kind);
     let as_personal = reader.read_as_personal(bytes).kind;
-    let automatic = matches!(as_personal, Kind::Automatic(_) | Kind::Receipt(_));
+    let automatic = matches!(as_personal, Kind::Automatic(_) | Kind::Receipt);
     assert!(!automatic, "a person's message is {}", as_personal.code());
     named(&reader, bytes, &as_personal);
     let path = Headers::parse(bytes).and_then(|headers| headers.return_path().map(str::len));

@@ -126,7 +126,7 @@ pub async fn message(
     let reading = reader.read(message.sender.as_deref(), &content);
     let (names_codici_fiscali, names_addresses) = match &reading.kind {
         Kind::Request(named) => (named.codes.len(), named.addresses.len()),
-        Kind::NoIdentifier | Kind::Automatic(_) | Kind::Receipt(_) | Kind::Unreadable(_) => (0, 0),
+        Kind::NoIdentifier | Kind::Automatic(_) | Kind::Receipt | Kind::Unreadable(_) => (0, 0),
     };
     let details = MessageDetails {
         message: message.into(),

@@ -17,7 +17,7 @@ fn named(text: &str) -> Identifiers {
     match read(&format!("From: a@b.example\r\nSubject: x\r\n\r\n{text}\r\n")).kind {
         Kind::Request(named) => named,
         Kind::NoIdentifier => Identifiers::default(),
-        Kind::Automatic(_) | Kind::Receipt(_) | Kind::Unreadable(_) => panic!("no request"),
+        Kind::Automatic(_) | Kind::Receipt | Kind::Unreadable(_) => panic!("no request"),
     }
 }
 

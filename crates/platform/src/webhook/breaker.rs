@@ -70,8 +70,8 @@ impl Breaker {
                 Turn::At(instant) => instant,
                 Turn::AfterAChange => deadline,
             };
-            let changed = timeout_at(wake, changes.changed()).await.is_ok();
-            if !changed && wake >= deadline {
+            let in_time = timeout_at(wake, changes.changed()).await.is_ok();
+            if !in_time && wake >= deadline {
                 return None;
             }
         }
