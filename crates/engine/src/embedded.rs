@@ -40,6 +40,9 @@ const IN_TURN: [PartKind; 5] =
 /// The parts that talk to mail servers.
 const OUTGOING: [PartKind; 2] = [PartKind::Notices, PartKind::Canaries];
 
+/// A part, and its name in logs and in the health report.
+type NamedPart = (&'static str, Box<dyn Part>);
+
 /// The embedded engine.
 pub struct Engine {
     /// The store.
@@ -191,7 +194,7 @@ impl Engine {
             following.push(PartKind::Discard);
         }
         let following = built(&following, &context).await?;
-        let sequence = Sequence::new(NAME, in_turn);
+        let sequence = Sequence(in_turn.into_iter().map(|(_, part)| part).collect());
         let engine = Self {
             store,
             journal,
@@ -204,23 +207,27 @@ impl Engine {
             followers,
             lock,
         };
-        for part in beside {
-            engine.tasks.spawn(engine.running(part));
+        for (name, part) in beside {
+            engine.tasks.spawn(engine.running(name, part));
         }
-        for part in following {
-            engine.run_beside(part);
+        for (name, part) in following {
+            engine.run_beside(name, part);
         }
         Ok(engine)
     }
 
     /// Runs one more part beside the others, until the engine is stopped.
-    pub fn run_beside(&self, part: Box<dyn Part>) {
-        self.followers.spawn(self.running(part));
+    pub fn run_beside(&self, name: &'static str, part: Box<dyn Part>) {
+        self.followers.spawn(self.running(name, part));
     }
 
-    fn running(&self, mut part: Box<dyn Part>) -> impl Future<Output = ()> + use<> {
+    fn running(
+        &self,
+        name: &'static str,
+        mut part: Box<dyn Part>,
+    ) -> impl Future<Output = ()> + use<> {
         let (runner, appended) = (self.runner.clone(), self.journal.store().appended());
-        async move { runner.run(&mut *part, appended).await }
+        async move { runner.run(name, &mut *part, appended).await }
     }
 
     /// What the metrics of this engine are computed from.
@@ -245,7 +252,7 @@ impl Engine {
     /// Runs until the stop.
     async fn run(&mut self) {
         let appended = self.journal.store().appended();
-        self.runner.run(&mut self.sequence, appended).await;
+        self.runner.run(NAME, &mut self.sequence, appended).await;
     }
 
     /// Runs until nothing is left to do now, or until the stop.
@@ -319,10 +326,10 @@ fn alone(store: &Store) -> Runner {
 }
 
 /// Builds parts over a store that is open, so that the first attempt succeeds.
-async fn built(kinds: &[PartKind], context: &Context) -> Result<Vec<Box<dyn Part>>, Error> {
+async fn built(kinds: &[PartKind], context: &Context) -> Result<Vec<NamedPart>, Error> {
     let mut parts = Vec::new();
     for kind in kinds {
-        parts.extend(kind.build(context).await?);
+        parts.extend(kind.build(context).await?.map(|part| (kind.name(), part)));
     }
     Ok(parts)
 }

@@ -30,6 +30,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Tick;
 use futures::future::BoxFuture;
+use projections::{Relay, Table};
 
 pub use answers::{AnswerServer, AnswerSettings, Answers, NAME as ANSWERS};
 pub use canaries::RegistryNumbers;
@@ -49,14 +50,6 @@ use crate::health::PartStatus;
 /// One part of the engine.
 #[async_trait]
 pub trait Part: Send {
-    /// Its name in logs and in the health report.
-    fn name(&self) -> &'static str;
-
-    /// The lease that limits it to one process; `None` where any number of processes may act.
-    fn lease(&self) -> Option<&'static str> {
-        None
-    }
-
     /// Does what there is to do at `now`, in one bounded pass.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error>;
 
@@ -127,23 +120,41 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    /// The part's name while it is being built; the same as that of the built part.
+    /// The part's name in logs and in the health report.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Provision => provision::NAME,
-            Self::Work => work::NAME,
-            Self::Schedule => schedule::NAME,
-            Self::Sweep => sweep::NAME,
-            Self::Reconcile => reconcile::NAME,
-            Self::Notices => notices::NAME,
-            Self::Canaries => canaries::NAME,
-            Self::Projections => projections::NAME,
-            Self::Table => table::NAME,
-            Self::Relay => relay::NAME,
-            Self::Commands => commands::NAME,
-            Self::Sessions => sessions::NAME,
-            Self::Answers => answers::NAME,
-            Self::Discard => discard::NAME,
+            Self::Provision => "provisioner",
+            Self::Work => "worker",
+            Self::Schedule => "scheduler",
+            Self::Sweep => "sweep",
+            Self::Reconcile => "drift",
+            Self::Notices => "notices",
+            Self::Canaries => "canaries",
+            Self::Projections => "projections",
+            Self::Table => "table",
+            Self::Relay => "relay",
+            Self::Commands => "commands",
+            Self::Sessions => "sessions",
+            Self::Answers => ANSWERS,
+            Self::Discard => "exports",
+        }
+    }
+
+    /// The lease that limits it to one process; `None` where any number of processes may act.
+    pub(crate) fn lease(self) -> Option<&'static str> {
+        match self {
+            Self::Provision => Some("directory"),
+            Self::Table => Some(Table::LEASE),
+            Self::Relay => Some(Relay::LEASE),
+            Self::Sweep | Self::Reconcile | Self::Notices | Self::Canaries | Self::Sessions => {
+                Some(self.name())
+            }
+            Self::Work
+            | Self::Schedule
+            | Self::Projections
+            | Self::Commands
+            | Self::Answers
+            | Self::Discard => None,
         }
     }
 

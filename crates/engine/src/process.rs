@@ -111,12 +111,13 @@ impl Process {
     /// Runs a part until the stop, woken by each change of `wakeups`.
     pub async fn run(
         &self,
+        name: &'static str,
         part: &mut dyn Part,
         clock: Arc<dyn Clock>,
         wakeups: watch::Receiver<u64>,
     ) {
         let runner = Runner::new(clock, Arc::clone(&self.health), self.stop.clone());
-        runner.run(part, wakeups).await;
+        runner.run(name, part, wakeups).await;
     }
 
     /// Stops the tasks: they have that long to end, then they are aborted, and in-flight orders

@@ -46,7 +46,12 @@ impl Runner {
     }
 
     /// Ticks a part until the stop, woken by each change of `wakeups`.
-    pub async fn run(&self, part: &mut dyn Part, mut wakeups: watch::Receiver<u64>) {
+    pub async fn run(
+        &self,
+        name: &'static str,
+        part: &mut dyn Part,
+        mut wakeups: watch::Receiver<u64>,
+    ) {
         let mut failures = 0_u32;
         while !self.stop.is_cancelled() {
             // Marked as seen before the tick reads: an append during the tick wakes it again.
@@ -54,10 +59,10 @@ impl Runner {
             let rest = match part.tick(self.clock.now()).await {
                 Ok(Progress { done, next_wake, status }) => {
                     if failures > 0 {
-                        tracing::info!(part = part.name(), failures, "tick succeeded again");
+                        tracing::info!(part = name, failures, "tick succeeded again");
                         failures = 0;
                     }
-                    self.health.report(part.name(), status);
+                    self.health.report(name, status);
                     if done > 0 {
                         continue;
                     }
@@ -68,9 +73,9 @@ impl Runner {
                         .clamp(Duration::from_millis(1), self.longest_rest)
                 }
                 Err(error) => {
-                    self.health.report(part.name(), PartStatus::Failing(error.to_string()));
+                    self.health.report(name, PartStatus::Failing(error.to_string()));
                     if failures == 0 {
-                        tracing::error!(part = part.name(), %error, "tick failed, retrying");
+                        tracing::error!(part = name, %error, "tick failed, retrying");
                     }
                     let rest = backoff(failures);
                     failures = failures.saturating_add(1);

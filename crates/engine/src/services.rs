@@ -98,20 +98,20 @@ pub async fn run(
 }
 
 /// Builds a part, once its dependencies are available, and runs it until the stop.
-async fn run_part(part: PartKind, context: Arc<Context>, process: Process) {
-    let name = part.name();
-    let Some(built) = process.wait_for(name, || part.build(&context)).await else { return };
+async fn run_part(kind: PartKind, context: Arc<Context>, process: Process) {
+    let name = kind.name();
+    let Some(built) = process.wait_for(name, || kind.build(&context)).await else { return };
     let Some(part) = built else { return process.health.remove(name) };
     let (clock, health) = (Arc::clone(context.journal().clock()), Arc::clone(&process.health));
     let runner = Runner::new(clock, health, process.stop).with_leases(context.lease_ttl());
-    let mut part = leased(part, &context);
-    runner.run(&mut *part, context.journal().store().appended()).await;
-}
-
-/// The part under its lease, where it has one.
-fn leased(part: Box<dyn Part>, context: &Context) -> Box<dyn Part> {
-    let Some(name) = part.lease() else { return part };
-    let log = Arc::clone(context.journal().store());
-    let lease = Lease::new(log, name, context.owner(), context.lease_ttl());
-    Box::new(Leased::new(part, lease))
+    let appended = context.journal().store().appended();
+    let mut part: Box<dyn Part> = match kind.lease() {
+        None => part,
+        Some(lease) => {
+            let log = Arc::clone(context.journal().store());
+            let lease = Lease::new(log, lease, context.owner(), context.lease_ttl());
+            Box::new(Leased::new(part, lease))
+        }
+    };
+    runner.run(name, &mut *part, appended).await;
 }

@@ -72,5 +72,5 @@ pub(super) fn end_sessions(servers: &MailServers, running: &Rehearsal) {
     let (journal, registry) =
         (Arc::clone(&running.engine.journal), Arc::clone(&running.engine.registry));
     let sessions = Sessions::new(journal, registry, Arc::new(sessions), "test".to_owned());
-    running.engine.run_beside(Box::new(sessions));
+    running.engine.run_beside("sessions", Box::new(sessions));
 }

@@ -87,10 +87,6 @@ pub struct Answers {
 
 #[async_trait]
 impl Part for Answers {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     /// Fails only in its status: the answers hold for a while, and the next read follows soon.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let read = self.follower.tick().await;

@@ -13,8 +13,6 @@ use workers::canary::{CanaryLookup, Prober};
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "canaries";
-
 pub(super) async fn build(context: &Context) -> Result<Option<Prober>, Error> {
     let Some(endpoints) = context.settings.canaries.clone() else { return Ok(None) };
     let addresses = Arc::new(RegistryNumbers(Arc::clone(context.store.registry().await?)));
@@ -23,14 +21,6 @@ pub(super) async fn build(context: &Context) -> Result<Option<Prober>, Error> {
 
 #[async_trait]
 impl Part for Prober {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn lease(&self) -> Option<&'static str> {
-        Some("canaries")
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Self::tick(self).await?.into())
     }

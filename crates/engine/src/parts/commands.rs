@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::{Context, Part, Progress};
 use crate::{COMMANDS, CommandHandler, Error};
 
-pub(super) const NAME: &str = "commands";
 /// The longest wait for a command within a tick.
 const POLL: Duration = Duration::from_secs(5);
 
@@ -45,10 +44,6 @@ impl Commands {
 
 #[async_trait]
 impl Part for Commands {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     /// Waits for one command, and carries it out.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         tokio::select! {

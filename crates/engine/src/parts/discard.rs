@@ -10,8 +10,6 @@ use eventstore::Journal;
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "exports";
-
 pub(super) fn build(context: &Context) -> Result<Discard, Error> {
     let folder = context.store.settings().archive_home()?.exports();
     Ok(Discard { journal: Arc::clone(context.journal()), folder })
@@ -27,10 +25,6 @@ pub struct Discard {
 
 #[async_trait]
 impl Part for Discard {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         let deleted = archive::delete_expired(&self.journal, &self.folder).await?;
         if deleted > 0 {

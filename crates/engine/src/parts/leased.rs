@@ -61,10 +61,6 @@ impl Leased {
 
 #[async_trait]
 impl Part for Leased {
-    fn name(&self) -> &'static str {
-        self.part.name()
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         self.part.measure(now).await?;
         if self.lease.is_held().await? {

@@ -67,10 +67,6 @@ impl Letters {
 
 #[async_trait]
 impl Part for Letters {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         let tick = self.requests.tick().await;
         self.measure_store().await;

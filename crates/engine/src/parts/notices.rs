@@ -15,8 +15,6 @@ use workers::notices::{Contact, ContactLookup, Mailer, RelayMailer, RelaySetting
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "notices";
-
 /// How notices leave a process.
 #[derive(Clone, Default)]
 pub enum NoticeDelivery {
@@ -87,14 +85,6 @@ fn warn_of_undelivered(state: &State) {
 
 #[async_trait]
 impl Part for Sender {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn lease(&self) -> Option<&'static str> {
-        Some("notices")
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Self::tick(self).await?.into())
     }

@@ -13,7 +13,6 @@ use projections::Projections;
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "projections";
 /// The rest after a pass that reached the end of the log: later events are saved together.
 const GATHER: Duration = Duration::from_millis(200);
 /// A pass over fewer events reached the end of the log.
@@ -27,10 +26,6 @@ pub(super) fn build(context: &Context) -> Result<Arc<Projections>, Error> {
 
 #[async_trait]
 impl Part for Arc<Projections> {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let tick = Projections::tick(self, now).await?;
         if (1..PASS).contains(&tick.progress) {

@@ -10,8 +10,6 @@ use crate::Error;
 use crate::platform_choice::PlatformChoice;
 use crate::provisioning::Provision;
 
-pub(super) const NAME: &str = "provisioner";
-
 pub(super) async fn build(context: &Context) -> Result<Option<Provision>, Error> {
     if let PlatformChoice::Webhook(_) = context.settings.platform {
         tracing::info!("the provider has its own mailboxes: nothing to provision");
@@ -24,14 +22,6 @@ pub(super) async fn build(context: &Context) -> Result<Option<Provision>, Error>
 
 #[async_trait]
 impl Part for Provision {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn lease(&self) -> Option<&'static str> {
-        Some("directory")
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Progress { done: Self::tick(self).await?, ..Progress::idle(None) })
     }

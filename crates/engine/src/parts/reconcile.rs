@@ -10,7 +10,6 @@ use super::{Context, Part, Progress};
 use crate::Error;
 use crate::provisioning::PendingMailboxes;
 
-pub(super) const NAME: &str = "drift";
 /// The interval at which pending mailboxes are checked again.
 const PENDING_CHECK: TimeDelta = TimeDelta::seconds(1);
 
@@ -28,14 +27,6 @@ pub(super) struct Reconcile {
 
 #[async_trait]
 impl Part for Reconcile {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn lease(&self) -> Option<&'static str> {
-        Some("drift")
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         if let Some(pending) = &self.pending
             && pending.any().await?

@@ -10,7 +10,6 @@ use projections::{Expand, Relay, RelaySettings};
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "relay";
 /// Messages in flight: enough to hide the latency of the bus, few enough to publish again.
 const PAGE: usize = 500;
 
@@ -28,15 +27,7 @@ pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
 
 #[async_trait]
 impl Part for Relay {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     /// The relay's own lease: claimed here too, which tells a standby from an idle relay.
-    fn lease(&self) -> Option<&'static str> {
-        Some(Self::LEASE)
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Self::tick(self).await?.into())
     }

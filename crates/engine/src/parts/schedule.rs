@@ -9,18 +9,12 @@ use scheduler::Scheduler;
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "scheduler";
-
 pub(super) fn build(context: &Context) -> Scheduler {
     Scheduler::new(Arc::clone(context.journal()))
 }
 
 #[async_trait]
 impl Part for Scheduler {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Self::tick(self).await?.into())
     }

@@ -7,27 +7,13 @@ use super::{Part, Progress};
 use crate::Error;
 
 /// Parts that tick one after the other, in the order of the list.
-pub struct Sequence {
-    name: &'static str,
-    parts: Vec<Box<dyn Part>>,
-}
-
-impl Sequence {
-    /// These parts under one name.
-    pub fn new(name: &'static str, parts: Vec<Box<dyn Part>>) -> Self {
-        Self { name, parts }
-    }
-}
+pub struct Sequence(pub Vec<Box<dyn Part>>);
 
 #[async_trait]
 impl Part for Sequence {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let mut all = Progress::idle(None);
-        for part in &mut self.parts {
+        for part in &mut self.0 {
             let Progress { done, next_wake, .. } = part.tick(now).await?;
             all.done += done;
             all.next_wake = all.next_wake.into_iter().chain(next_wake).min();

@@ -18,7 +18,6 @@ use workers::OpenSessions;
 use super::{Context, Part, Progress};
 use crate::Error;
 
-pub(super) const NAME: &str = "sessions";
 /// The subscription that holds the checkpoint.
 const SUBSCRIPTION: &str = "sessions";
 /// Events read at a time; one may cover 65,536 mailboxes.
@@ -64,15 +63,7 @@ impl Sessions {
 
 #[async_trait]
 impl Part for Sessions {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    /// The lease of the subscription: claimed again below, for as long as a batch may take.
-    fn lease(&self) -> Option<&'static str> {
-        Some(SUBSCRIPTION)
-    }
-
+    /// Claims the lease of the part again, for as long as a batch may take.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let log: &Arc<dyn EventStore> = self.journal.store();
         let Some(lease) = log.claim(SUBSCRIPTION, &self.owner, LEASE).await? else {

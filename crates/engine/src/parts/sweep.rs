@@ -16,7 +16,6 @@ use super::{Context, Part, Progress};
 use crate::Error;
 use crate::provisioning::PendingMailboxes;
 
-pub(super) const NAME: &str = "sweep";
 /// The interval at which pending mailboxes are checked again.
 const PENDING_CHECK: TimeDelta = TimeDelta::milliseconds(200);
 
@@ -44,14 +43,6 @@ pub(super) struct Sweep {
 
 #[async_trait]
 impl Part for Sweep {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn lease(&self) -> Option<&'static str> {
-        Some("sweep")
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         if let Some(pending) = &self.pending
             && pending.any().await?

@@ -11,8 +11,6 @@ use super::{Context, Part, Progress};
 use crate::Error;
 use crate::metrics::number;
 
-pub(super) const NAME: &str = "table";
-
 pub(super) async fn build(context: &Context) -> Result<Table, Error> {
     let (programme, log) = (context.journal().programme(), context.journal().store());
     let (options, owner) = (context.store.settings().connect_options()?, context.owner());
@@ -21,16 +19,8 @@ pub(super) async fn build(context: &Context) -> Result<Table, Error> {
 
 #[async_trait]
 impl Part for Table {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     /// The table's own lease: claimed here too, so that the holder is known while there is nothing
     /// to do.
-    fn lease(&self) -> Option<&'static str> {
-        Some(Self::LEASE)
-    }
-
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let tick = Self::tick(self, now).await?;
         self.measure(now).await?;

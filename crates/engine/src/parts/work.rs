@@ -18,8 +18,6 @@ use crate::Error;
 use crate::backoff::backoff;
 use crate::platform_choice::{PlatformLink, apply_rate_limits};
 
-pub(super) const NAME: &str = "worker";
-
 /// The workers of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerSettings {
@@ -64,10 +62,6 @@ pub(super) struct Work {
 
 #[async_trait]
 impl Part for Work {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         apply_rate_limits(&self.platform.pace, &*self.journal.state().await?);
         Ok(Progress::idle(None))

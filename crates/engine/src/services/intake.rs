@@ -73,7 +73,7 @@ pub async fn intake(stores: StoreSettings, settings: IntakeSettings) -> Result<(
     process.health.report(LETTERS, PartStatus::Working);
     tracing::info!(service = LETTERS, bound = %server.address(), "listening for messages");
     let mut letters = Letters::new(processor, journal, messages, address);
-    let processing = process.run(&mut letters, clock, kept);
+    let processing = process.run(LETTERS, &mut letters, clock, kept);
     tokio::join!(server.run(process.stop.clone()), processing);
     drop(letters);
     opened.close().await?;

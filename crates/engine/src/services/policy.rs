@@ -30,7 +30,7 @@ pub async fn policy(
     let found = process.wait_for(ANSWERS, open).await;
     if let Some((log, registry)) = &found {
         let mut answers = server.follow(Arc::new(log.clone()), Arc::clone(registry));
-        process.run(&mut answers, clock, log.appended()).await;
+        process.run(ANSWERS, &mut answers, clock, log.appended()).await;
     }
     process.finish(settings.stop_within).await;
     if let Some((log, _)) = found {

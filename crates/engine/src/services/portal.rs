@@ -12,7 +12,7 @@ use eventstore::Clock;
 use tokio::net::TcpListener;
 
 use super::published;
-use crate::parts::Discard;
+use crate::parts::{Discard, PartKind};
 use crate::process::Process;
 use crate::store::{Store, StoreSettings};
 use crate::{Error, RealClock};
@@ -40,7 +40,8 @@ pub async fn portal(
         let (journal, folder) = (Arc::clone(archive.journal()), archive.folder().to_owned());
         let appended = journal.store().appended();
         let (mut discard, process) = (Discard { journal, folder }, process.clone());
-        tokio::spawn(async move { process.run(&mut discard, clock, appended).await });
+        let name = PartKind::Discard.name();
+        tokio::spawn(async move { process.run(name, &mut discard, clock, appended).await });
         pages = pages.merge(archive::portal(Arc::new(archive)));
     }
     let failed = |problem: std::io::Error| {
