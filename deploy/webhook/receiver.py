@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""A mail provider's side of openapi.json, to try Tramonto's webhook out and to read before writing one.
+"""A mail provider's side of openapi.json: an example to try Tramonto's webhook with, and to read.
 
     echo "whsec_$(openssl rand -base64 32)" > secret
     ./receiver.py --database mail.db --secret-file secret --mailboxes addresses.txt
     tramonto run --platform http://127.0.0.1:8089 --platform-private --platform-arms --platform-secret-file secret
 
-What it shows: the signature and its window in time, one transaction for each request, an answer for each
-mailbox, the idempotency key, the fence against what was decided earlier, and rights that end by themselves.
-Needs nothing but Python 3.9 and its standard library. It is an example, not a mail server.
+It shows the signature and its time window, one transaction per request, an outcome per mailbox, the
+idempotency key, the fence against late decisions, and rights that end by themselves.
+It needs only Python 3.9 and its standard library. It is an example, not a mail server.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import threading
 import time
 
 CAPABILITIES = ("send", "modify", "receive", "access")
-WINDOW = 5 * 60  # a request may be so many seconds old, or ahead of our clock
+WINDOW = 5 * 60  # maximum difference of a timestamp from our clock, in seconds
 LONGEST = 64 << 20  # bytes of a request
 
 SCHEMA = f"""
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS clock (rehearsed_at INTEGER);
 
 
 class Refused(Exception):
-    """A request that is answered with a status and a problem."""
+    """A request that fails with a status and a problem."""
 
     def __init__(self, status, problem):
         super().__init__(problem)
@@ -222,7 +222,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(400, f"the request is not as openapi.json has it ({type(problem).__name__})")
 
     def log_message(self, form, *values):
-        """Paths and statuses only: an address is nobody's business."""
+        """Logs paths and statuses only: addresses are personal data."""
         print(form % values, file=sys.stderr)
 
 
