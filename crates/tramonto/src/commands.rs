@@ -8,13 +8,11 @@ mod act;
 mod canary;
 mod completion;
 mod config;
-mod derived;
 mod drift;
 mod erase;
 mod events;
 mod generate;
 mod healthcheck;
-mod holds;
 mod import;
 mod incidents;
 mod key;
@@ -25,7 +23,6 @@ mod mailbox;
 mod mailbox_words;
 mod man;
 mod message;
-mod migrate;
 mod notices;
 mod plan;
 mod plan_file;
@@ -35,6 +32,7 @@ mod rehearse;
 mod run;
 mod serving;
 mod status;
+mod store;
 mod voucher;
 
 use std::error::Error as _;
@@ -46,9 +44,7 @@ use std::process::ExitCode;
 use domain::Plan;
 
 use crate::Error;
-use crate::cli::{
-    Cli, Command, EventCommand, Global, RegistryCommand, ServiceCommand, StoreCommand,
-};
+use crate::cli::{Cli, Command, EventCommand, RegistryCommand};
 use crate::exit::Exit;
 
 /// Runs the command that the arguments name; returns the exit code of the process. Not generic, so
@@ -96,7 +92,7 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::Registry(RegistryCommand::Generate(args)) => generate::execute(&args, &global)?,
         Command::Mailbox(command) => Box::pin(mailbox::execute(command, &global)).await?,
-        Command::Hold(command) => Box::pin(holds::execute(command, &global)).await?,
+        Command::Hold(command) => Box::pin(mailbox::hold(command, &global)).await?,
         Command::Erasure(args) => return Box::pin(erase::execute(args, &global)).await,
         Command::Voucher(command) => Box::pin(voucher::execute(command, &global)).await?,
         Command::LogRequest(args) => return Box::pin(log_requests::execute(*args, &global)).await,
@@ -113,31 +109,13 @@ async fn execute(cli: Cli) -> Result<ExitCode, Error> {
         }
         Command::MailLog(args) => return Box::pin(mail_logs::execute(*args, &global)).await,
         Command::Key(command) => Box::pin(key::execute(command, &global)).await?,
-        Command::Store(StoreCommand::Migrate { dry_run }) => {
-            migrate::execute(dry_run, &global).await?;
-        }
-        Command::Store(StoreCommand::Status) => Box::pin(derived::status(&global)).await?,
-        Command::Store(StoreCommand::Rebuild) => Box::pin(derived::rebuild(&global)).await?,
-        Command::Service(command) => service(command, &global).await?,
+        Command::Store(command) => Box::pin(store::execute(command, &global)).await?,
+        Command::Service(command) => Box::pin(serving::execute(command, &global)).await?,
         Command::Config(args) => config::execute(&args, &global)?,
         Command::Completion { shell } => completion::execute(shell)?,
         Command::Man { folder } => man::execute(&folder, &global)?,
     }
     Ok(Exit::Done.into())
-}
-
-async fn service(command: ServiceCommand, global: &Global) -> Result<(), Error> {
-    match command {
-        ServiceCommand::Scheduler(args) => Box::pin(serving::scheduler(*args, global)).await,
-        ServiceCommand::Worker(args) => Box::pin(serving::worker(*args, global)).await,
-        ServiceCommand::Projector(args) => Box::pin(serving::projector(&args, global)).await,
-        ServiceCommand::Relay(args) => Box::pin(serving::relay(*args, global)).await,
-        ServiceCommand::Api(args) => Box::pin(serving::api(&args, global)).await,
-        ServiceCommand::Policy(args) => Box::pin(serving::policy(&args, global)).await,
-        ServiceCommand::Intake(args) => Box::pin(serving::intake(*args, global)).await,
-        ServiceCommand::Portal(args) => Box::pin(serving::portal(&args, global)).await,
-        ServiceCommand::Check { url, listen } => healthcheck::execute(url.as_ref(), listen).await,
-    }
 }
 
 /// Prints an error as one sentence, with the causes that it does not mention itself.

@@ -11,11 +11,10 @@ use domain::DriftChecked;
 use engine::actions::drift::CheckDrift;
 use serde_json::json;
 
-use super::act::run;
+use super::act::{run, show};
 use crate::Error;
 use crate::cli::{DriftCommand, Global, PlatformArgs, Reason};
 use crate::exit::Exit;
-use crate::output::Output;
 use crate::output::text::{count, mailboxes, table};
 
 pub(super) async fn execute(command: DriftCommand, global: &Global) -> Result<ExitCode, Error> {
@@ -36,43 +35,39 @@ async fn compare(
 ) -> Result<ExitCode, Error> {
     let action = CheckDrift { platform: &platform.choice()?, repair };
     let checked = run(action, reason, global).await?.result;
-    print(&checked, global)?;
-    let clean = repair || checked.drifting() == 0;
+    let drifting = checked.drifting();
+    let told = json!({ "repair": checked.repair, "drifting": drifting, "checked": checked });
+    show(&told, |_| words(&checked), global)?;
+    let clean = repair || drifting == 0;
     Ok(if clean { Exit::Done.into() } else { Exit::Found.into() })
 }
 
-fn print(checked: &DriftChecked, global: &Global) -> Result<(), Error> {
-    let mut out = Output::open();
-    if global.json {
-        return out.document(&json!({
-            "repair": checked.repair,
-            "drifting": checked.drifting(),
-            "checked": checked,
-        }));
-    }
-    out.line(format!(
-        "{} compared with the platform, which knows {}",
-        mailboxes(checked.mailboxes),
-        count(checked.known.saturating_add(checked.numberless))
-    ))?;
+fn words(checked: &DriftChecked) -> String {
     let row = |one: &domain::Compared| {
         let counts = [one.compared, one.left_out, one.drifting].map(count);
         std::iter::once(one.capability.to_string()).chain(counts).collect()
     };
     let header = "right | >compared | >work under way | >drifting";
-    out.text(table(header, checked.capabilities.iter().map(row)))?;
+    let mut lines = vec![format!(
+        "{} compared with the platform, which knows {}\n{}",
+        mailboxes(checked.mailboxes),
+        count(checked.known.saturating_add(checked.numberless)),
+        table(header, checked.capabilities.iter().map(row)).trim_end()
+    )];
     let strangers = checked.unknown_to_registry.len().saturating_add(checked.numberless);
     for (number, what) in [
         (strangers, "known only to the platform; they are skipped"),
         (checked.unknown_to_platform.len(), "missing on the platform; they are skipped"),
     ] {
         if number > 0 {
-            out.line(format!("{} {what}", mailboxes(number)))?;
+            lines.push(format!("{} {what}", mailboxes(number)));
         }
     }
-    out.line(match (checked.drifting(), checked.repair) {
-        (0, _) => "no drift",
-        (_, true) => "drift recorded; the engine repairs it",
-        (_, false) => "drift recorded; repair it with `tramonto drift repair`",
-    })
+    let end = match (checked.drifting(), checked.repair) {
+        (0, _) => "no drift\n",
+        (_, true) => "drift recorded; the engine repairs it\n",
+        (_, false) => "drift recorded; repair it with `tramonto drift repair`\n",
+    };
+    lines.push(end.to_owned());
+    lines.join("\n")
 }

@@ -5,76 +5,60 @@ use engine::EngineSettings;
 use engine::parts::{NoticeDelivery, PartKind, WorkerSettings};
 use engine::services::{self, IntakeSettings};
 
+use super::{canary, healthcheck, message, notices};
 use crate::Error;
-use crate::cli::{
-    Global, LmtpArgs, PolicyArgs, PortalArgs, RelayArgs, RunArgs, SchedulerArgs, ServiceArgs,
-    WorkerArgs,
-};
+use crate::cli::{Global, LmtpArgs, RunArgs, ServiceCommand};
 
-pub(super) async fn scheduler(args: SchedulerArgs, global: &Global) -> Result<(), Error> {
-    let engine = EngineSettings {
-        sweep: args.sweep.settings(),
-        arm_ahead: args.sweep.arming.arm_ahead.0,
-        ..EngineSettings::default()
+pub(super) async fn execute(command: ServiceCommand, global: &Global) -> Result<(), Error> {
+    let usual = EngineSettings::default();
+    let (name, parts, engine, args) = match command {
+        ServiceCommand::Scheduler(args) => {
+            let arm_ahead = args.sweep.arming.arm_ahead.0;
+            let engine = EngineSettings { sweep: args.sweep.settings(), arm_ahead, ..usual };
+            ("scheduler", PartKind::SCHEDULER, engine, args.service)
+        }
+        ServiceCommand::Worker(args) => {
+            let effects = args.effects.unwrap_or(Capabilities::OF_WORKERS);
+            let engine = EngineSettings {
+                arm_ahead: args.arming.arm_ahead.0,
+                workers: WorkerSettings { effects, count: args.workers.workers },
+                notices: notices::delivery(&args.notices)?,
+                canaries: canary::endpoints(&args.canaries)?,
+                sessions: args.sessions.on_access_closed,
+                ..usual
+            };
+            ("worker", PartKind::WORKER, engine, args.service)
+        }
+        ServiceCommand::Projector(args) => ("projector", PartKind::PROJECTOR, usual, *args),
+        ServiceCommand::Relay(args) => {
+            let engine = EngineSettings { expand_events: args.expand, ..usual };
+            ("relay", PartKind::RELAY, engine, args.service)
+        }
+        ServiceCommand::Api(args) => ("api", PartKind::API, usual, *args),
+        ServiceCommand::Policy(args) => {
+            let (answers, process) = (args.answers.anywhere(), args.service.process());
+            return services::policy(&global.settings()?, &answers, &process).await;
+        }
+        ServiceCommand::Portal(args) => {
+            let settings = global.settings_with(args.archive.as_ref())?;
+            return services::portal(settings, args.listen, args.watch.0).await;
+        }
+        ServiceCommand::Intake(args) => return intake(*args, global).await,
+        ServiceCommand::Check { url, listen } => {
+            return healthcheck::execute(url.as_ref(), listen).await;
+        }
     };
-    run("scheduler", PartKind::SCHEDULER, engine, &args.service, global).await
-}
-
-pub(super) async fn worker(args: WorkerArgs, global: &Global) -> Result<(), Error> {
-    let effects = args.effects.unwrap_or(Capabilities::OF_WORKERS);
-    let engine = EngineSettings {
-        arm_ahead: args.arming.arm_ahead.0,
-        workers: WorkerSettings { effects, count: args.workers.workers },
-        notices: super::notices::delivery(&args.notices)?,
-        canaries: super::canary::endpoints(&args.canaries)?,
-        sessions: args.sessions.on_access_closed,
-        ..EngineSettings::default()
-    };
-    run("worker", PartKind::WORKER, engine, &args.service, global).await
-}
-
-pub(super) async fn projector(args: &ServiceArgs, global: &Global) -> Result<(), Error> {
-    let engine = EngineSettings::default();
-    run("projector", PartKind::PROJECTOR, engine, args, global).await
-}
-
-pub(super) async fn relay(args: RelayArgs, global: &Global) -> Result<(), Error> {
-    let engine = EngineSettings { expand_events: args.expand, ..EngineSettings::default() };
-    run("relay", PartKind::RELAY, engine, &args.service, global).await
-}
-
-pub(super) async fn api(args: &ServiceArgs, global: &Global) -> Result<(), Error> {
-    run("api", PartKind::API, EngineSettings::default(), args, global).await
+    services::run(name, parts, args.settings(engine, global)?).await
 }
 
 /// Every service in one process.
 pub(super) async fn all(args: RunArgs, global: &Global) -> Result<(), Error> {
     let engine = super::run::settings(&args)?;
-    run("run", PartKind::SHARED, engine, &args.service, global).await
+    services::run("run", PartKind::SHARED, args.service.settings(engine, global)?).await
 }
 
-async fn run(
-    name: &'static str,
-    parts: &[PartKind],
-    engine: EngineSettings,
-    args: &ServiceArgs,
-    global: &Global,
-) -> Result<(), Error> {
-    services::run(name, parts, args.settings(engine, global)?).await
-}
-
-pub(super) async fn policy(args: &PolicyArgs, global: &Global) -> Result<(), Error> {
-    let (answers, process) = (args.answers.anywhere(), args.service.process());
-    services::policy(&global.settings()?, &answers, &process).await
-}
-
-pub(super) async fn portal(args: &PortalArgs, global: &Global) -> Result<(), Error> {
-    let settings = global.settings_with(args.archive.as_ref())?;
-    services::portal(settings, args.listen, args.watch.0).await
-}
-
-pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<(), Error> {
-    let relay = match super::notices::delivery(&args.notices)? {
+async fn intake(args: LmtpArgs, global: &Global) -> Result<(), Error> {
+    let relay = match notices::delivery(&args.notices)? {
         NoticeDelivery::Relay(relay) => Some(relay),
         NoticeDelivery::Disabled | NoticeDelivery::Mailer(_) => None,
     };
@@ -86,7 +70,7 @@ pub(super) async fn intake(args: LmtpArgs, global: &Global) -> Result<(), Error>
         connections: args.connections,
         per_sender: args.per_sender,
         per_minute: args.per_minute,
-        reader: super::message::reader(&args.reading),
+        reader: message::reader(&args.reading),
         portal: args.portal_url.map(|url| url.0),
         templates: args.letters,
         relay,

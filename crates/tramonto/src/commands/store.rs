@@ -1,16 +1,28 @@
-//! `tramonto store status` and `store rebuild`: the projections of the log.
+//! `tramonto store`: the tables of a store, and the projections of its log.
 
+use engine::actions::migrate::migrate;
 use engine::actions::projections;
 use engine::store::Store;
 use views::Projection;
 
 use super::act::{query, show};
 use crate::Error;
-use crate::cli::Global;
+use crate::cli::{Global, StoreCommand};
 use crate::output::progress::Reported;
 use crate::output::text::{count, table};
 
-pub(super) async fn status(global: &Global) -> Result<(), Error> {
+pub(super) async fn execute(command: StoreCommand, global: &Global) -> Result<(), Error> {
+    match command {
+        StoreCommand::Migrate { dry_run } => {
+            let migrations = migrate(&global.settings()?, dry_run).await?;
+            show(&migrations, |migrations| format!("{migrations}\n"), global)
+        }
+        StoreCommand::Status => status(global).await,
+        StoreCommand::Rebuild => rebuild(global).await,
+    }
+}
+
+async fn status(global: &Global) -> Result<(), Error> {
     let projections = async |store: &Store| store.projections(store.now().await?).await;
     let statuses = query(global, projections).await?;
     let row = |status: &Projection| {
@@ -26,7 +38,7 @@ pub(super) async fn status(global: &Global) -> Result<(), Error> {
     show(&statuses, |statuses| table(header, statuses.iter().map(row)), global)
 }
 
-pub(super) async fn rebuild(global: &Global) -> Result<(), Error> {
+async fn rebuild(global: &Global) -> Result<(), Error> {
     let mut bar = Reported::new("rebuild", "events", global.json);
     let mut progress = |read, all| bar.report(read, all);
     let rebuilt = projections::rebuild(&global.settings()?, &mut progress).await;
