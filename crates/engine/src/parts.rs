@@ -2,9 +2,9 @@
 //!
 //! Purpose: the list of what an engine or a bus service runs ([`PartKind`]), and how each part is
 //! built. The embedded engine runs the list without leases; a service runs some of it side by side,
-//! with leases; intake and portal build their own part. Invariant: state is the only input of a tick, so a restart is another tick, and a
-//! part may be dropped at any await. Deliberately absent: loops and sleeping, which are the
-//! [runner](crate::runner)'s.
+//! with leases; intake and portal build their own part. Invariant: state is the only input of a
+//! tick, so a restart is another tick, and a part may be dropped at any await. Deliberately absent:
+//! loops and sleeping, which are the [runner](crate::runner)'s.
 
 mod answers;
 mod canaries;
