@@ -30,15 +30,8 @@ pub enum LogCommand {
     },
     /// Record a prepared export; it replaces an earlier one of the same request.
     Prepare(LogExportPrepared),
-    /// Record that the link of an export was opened.
-    Access {
-        /// The request.
-        request: Uuid,
-        /// The mailbox.
-        number: u32,
-        /// The result, unless the link has expired.
-        outcome: ExportAccess,
-    },
+    /// Record that the link of an export was opened, with the result unless the link has expired.
+    Access(LogExportAccessed),
     /// Expire all links that are past their time.
     Expire,
     /// Refuse a request.
@@ -71,10 +64,9 @@ impl State {
                 Ok(vec![Event::LogRequesterVerified(event)])
             }
             LogCommand::Prepare(prepared) => prepare(requests, prepared, now),
-            LogCommand::Access { request, number, outcome } => {
-                let outcome = access(requests, request, outcome, now);
-                let event = LogExportAccessed { request, number, outcome };
-                Ok(vec![Event::LogExportAccessed(event)])
+            LogCommand::Access(mut opened) => {
+                opened.outcome = access(requests, opened.request, opened.outcome, now);
+                Ok(vec![Event::LogExportAccessed(opened)])
             }
             LogCommand::Expire => {
                 let event = |(request, open): (Uuid, &LogRequest)| {

@@ -19,12 +19,10 @@ pub(crate) const NAMES: &str = "voucher-name";
 /// The bytes of the tag in an id; the encrypted number follows.
 const TAG: usize = 12;
 
-/// The id of a voucher that providers see: a UUID of version 8 with the encrypted mailbox number.
+/// The id of a voucher that providers see: a UUID of version 8 with the sealed mailbox number.
 ///
-/// It never changes, and only the programme's keys reveal the mailbox: the tag is a keyed hash of
-/// the number, and the number is masked with a keyed hash of the tag (a synthetic initialisation
-/// vector, as in RFC 5297). Ids of many vouchers reveal nothing about mailbox numbers, which are
-/// consecutive.
+/// It never changes, and only the programme's keys reveal the mailbox. Ids of many vouchers reveal
+/// nothing about mailbox numbers, which are consecutive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VoucherId(Uuid);
@@ -33,27 +31,23 @@ impl VoucherId {
     /// Computes the id with the programme's key.
     pub(crate) fn new(names: &KeyedHash, number: u32) -> Self {
         let mut bytes = [0; 16];
-        let (head, _) = bytes.split_at_mut(TAG);
-        head.copy_from_slice(&names.truncated::<TAG>(&number.to_be_bytes()));
-        // The version bits belong to the tag, so they are set before it is hashed.
-        let mut bytes = Uuid::new_v8(bytes).into_bytes();
-        let (tag, sealed) = bytes.split_at_mut(TAG);
-        sealed.copy_from_slice(&(number ^ mask(names, tag)).to_be_bytes());
+        bytes.copy_from_slice(&names.seal(number.to_be_bytes(), versioned));
         Self(Uuid::from_bytes(bytes))
     }
 
     /// The mailbox number; `None` for an id of another programme.
     pub(crate) fn number(self, names: &KeyedHash) -> Option<u32> {
-        let (tag, sealed) = self.0.as_bytes().split_at(TAG);
-        let sealed = sealed.try_into().map(u32::from_be_bytes).ok()?;
-        let number = sealed ^ mask(names, tag);
-        (Self::new(names, number) == self).then_some(number)
+        names.open(self.0.as_bytes(), versioned).map(u32::from_be_bytes)
     }
 }
 
-/// The mask of a number. Tags are longer than numbers, so the two hashes never have equal inputs.
-fn mask(names: &KeyedHash, tag: &[u8]) -> u32 {
-    u32::from_be_bytes(names.truncated(tag))
+/// Sets the version bits of a UUID, which are within the tag.
+fn versioned(tag: [u8; TAG]) -> [u8; TAG] {
+    let mut bytes = [0; 16];
+    let (head, _) = bytes.split_at_mut(TAG);
+    head.copy_from_slice(&tag);
+    let bytes = Uuid::new_v8(bytes).into_bytes();
+    std::array::from_fn(|at| bytes.get(at).copied().unwrap_or_default())
 }
 
 impl fmt::Display for VoucherId {

@@ -3,7 +3,7 @@
 //! Invariant: each access to a known link is recorded before the response. A holder's export needs
 //! the link and the codice fiscale, which the letter with the link does not contain.
 
-use domain::{Event, ExportAccess, LogCommand, LogStanding};
+use domain::{Event, ExportAccess, LogCommand, LogExportAccessed, LogStanding};
 use eventstore::Origin;
 
 use super::Archive;
@@ -78,7 +78,7 @@ impl Archive {
         let (request, number) = (link.request, link.number);
         let outcome =
             if self.journal.now() < link.expires_at { outcome } else { ExportAccess::Expired };
-        let command = LogCommand::Access { request, number, outcome };
+        let command = LogCommand::Access(LogExportAccessed { request, number, outcome });
         let events = self.decide(command, &Origin::part("portal")).await?;
         let recorded = events.iter().find_map(|event| {
             let Event::LogExportAccessed(event) = event else { return None };

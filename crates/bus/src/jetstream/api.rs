@@ -1,5 +1,7 @@
 //! Requests to the server: one function that sends them, one table of its errors.
 
+use std::collections::BTreeMap;
+
 use async_nats::client::Request;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::{self, ErrorCode};
@@ -7,7 +9,7 @@ use async_nats::{HeaderMap, Message, RequestErrorKind, Subject};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::connection::Connection;
 use crate::Error;
@@ -35,7 +37,35 @@ struct Stored {
     _sequence: u64,
 }
 
+/// A stream as the server describes it.
+#[derive(Deserialize)]
+pub(super) struct StreamInfo {
+    /// When it was created: it identifies the incarnation of the stream.
+    pub(super) created: String,
+    pub(super) state: StreamState,
+}
+
+/// The content of a stream.
+#[derive(Deserialize)]
+pub(super) struct StreamState {
+    pub(super) messages: u64,
+    pub(super) last_seq: u64,
+    /// The number of messages of each subject, if asked for.
+    #[serde(default)]
+    pub(super) subjects: BTreeMap<String, u64>,
+}
+
 impl Connection {
+    /// The description of a stream, with its subjects among these if there are any.
+    pub(super) async fn stream_info(
+        &self,
+        stream: &str,
+        subjects: Option<&str>,
+    ) -> Result<StreamInfo, Fault> {
+        let filter = json!({ "subjects_filter": subjects });
+        self.ask(&format!("STREAM.INFO.{stream}"), &filter).await
+    }
+
     /// Sends a request to `JetStream`'s API.
     pub(super) async fn ask<T>(&self, subject: &str, payload: &Value) -> Result<T, Fault>
     where

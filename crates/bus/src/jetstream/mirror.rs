@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::Fault;
+use super::api::{Fault, StreamState};
 use super::connection::Connection;
 use super::headers::{headers_of, read_event};
 use crate::{Error, EventMirror, Mark, Mirrored, Tail};
@@ -29,17 +29,6 @@ pub struct JetStreamMirror {
     connection: Connection,
     context: Context,
     stream: String,
-}
-
-#[derive(Deserialize)]
-struct StreamInfo {
-    state: StreamState,
-}
-
-#[derive(Deserialize)]
-struct StreamState {
-    last_seq: u64,
-    messages: u64,
 }
 
 #[derive(Deserialize)]
@@ -58,9 +47,8 @@ impl JetStreamMirror {
     }
 
     async fn end(&self) -> Result<Tail, Fault> {
-        let info = format!("STREAM.INFO.{}", self.stream);
-        let StreamState { last_seq: sequence, messages } =
-            self.connection.ask::<StreamInfo>(&info, &json!({})).await?.state;
+        let StreamState { last_seq: sequence, messages, .. } =
+            self.connection.stream_info(&self.stream, None).await?.state;
         if messages == 0 {
             return Ok(Tail { sequence, last: None });
         }

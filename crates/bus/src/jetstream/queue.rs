@@ -7,7 +7,7 @@
 //! only an acknowledged order is done. A missing stream or consumer is declared again, empty; the
 //! sweep finds its work again. Deliberately absent: prefetching. A worker holds one order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -76,19 +76,6 @@ pub(super) struct Shared {
 struct Declared {
     stream_created: String,
     consumers: BTreeSet<Capabilities>,
-}
-
-#[derive(Deserialize)]
-struct StreamInfo {
-    created: String,
-    state: StreamState,
-}
-
-#[derive(Deserialize)]
-struct StreamState {
-    messages: u64,
-    #[serde(default)]
-    subjects: BTreeMap<String, u64>,
 }
 
 #[derive(Deserialize)]
@@ -249,9 +236,7 @@ impl Shared {
     async fn look(self: &Arc<Self>, effects: Capabilities) -> Result<Option<InHand>, Fault> {
         let topology = &self.connection.topology;
         let stream = topology.work_stream();
-        let filter = json!({ "subjects_filter": topology.work_subjects() });
-        let info = format!("STREAM.INFO.{stream}");
-        let found = self.connection.ask::<StreamInfo>(&info, &filter).await?;
+        let found = self.connection.stream_info(&stream, Some(&topology.work_subjects())).await?;
         self.declared_since(&found.created);
         let mut sets: Vec<_> = found
             .state
@@ -330,8 +315,7 @@ impl Shared {
         let connection = &self.connection;
         let stream = connection.topology.work_stream();
         let ask = async {
-            let info = format!("STREAM.INFO.{stream}");
-            let held = connection.ask::<StreamInfo>(&info, &json!({})).await?.state.messages;
+            let held = connection.stream_info(&stream, None).await?.state.messages;
             let list = format!("CONSUMER.LIST.{stream}");
             let consumers = connection.ask::<Consumers>(&list, &json!({ "offset": 0 })).await?;
             let consumers = consumers.consumers.unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use domain::{
-    Capability, CatchUp, Event, ExportAccess, HoldPlaced, LogCommand, LogExportPrepared,
-    LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn, MessageLogRules, Plan,
-    Requester, Verification,
+    Capability, CatchUp, Event, ExportAccess, HoldPlaced, LogCommand, LogExportAccessed,
+    LogExportPrepared, LogRequested, LogStanding, LogsDestroyed, MailboxSet, MailboxWithdrawn,
+    MessageLogRules, Plan, Requester, Verification,
 };
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
@@ -88,7 +88,7 @@ fn prepare(request: Uuid, until: &str) -> LogCommand {
 }
 
 fn open(request: Uuid, outcome: ExportAccess) -> LogCommand {
-    LogCommand::Access { request, number: 0, outcome }
+    LogCommand::Access(LogExportAccessed { request, number: 0, outcome })
 }
 
 fn destroy() -> LogCommand {
