@@ -10,32 +10,16 @@ mod residue;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use async_trait::async_trait;
 use domain::{Capability, Phase, State};
 use registry::{Entry, Registry};
 use roaring::RoaringBitmap;
 use uuid::Uuid;
 
-use crate::store::Store;
-use crate::{EngineLock, Error, Home, StoreUrl};
+use crate::store::{Store, StoreSettings};
+use crate::{Error, Home, StoreUrl};
 pub use message_logs::MessageLogs;
+use owners::Owner;
 pub use residue::residue;
-
-/// An owner of personal data.
-#[async_trait]
-pub(crate) trait Erase: Send + Sync {
-    /// Erases holders and adds to `erased` how much there was, by the name of what held it.
-    async fn erase(
-        &self,
-        whose: &Whose<'_>,
-        erased: &mut BTreeMap<String, u64>,
-    ) -> Result<(), Error>;
-
-    /// Closes it; the store closes what belongs to it.
-    async fn close(self: Box<Self>) -> Result<(), Error> {
-        Ok(())
-    }
-}
 
 /// Whose data are erased, and what identifies the holders.
 pub(crate) struct Whose<'a> {
@@ -43,6 +27,8 @@ pub(crate) struct Whose<'a> {
     pub(crate) pending: &'a Pending,
     /// The identities of the holders.
     registry: &'a Registry,
+    /// Where the store is.
+    settings: &'a StoreSettings,
 }
 
 /// The holders whose erasure is ordered and not done.
@@ -93,59 +79,39 @@ impl Whose<'_> {
     }
 }
 
-/// The owners of a store's personal data, the registry last.
-pub(crate) struct Owners {
-    owners: Vec<Box<dyn Erase>>,
-    /// Keeps the engine of a folder from reading what is rewritten.
-    _lock: Option<EngineLock>,
-}
-
-impl Owners {
-    pub(crate) async fn open(store: &Store, archive: Option<&Home>) -> Result<Self, Error> {
-        let settings = store.settings();
-        let lock = match &settings.url {
-            StoreUrl::Folder(_) => Some(settings.home()?.lock()?),
-            StoreUrl::Postgres(_) => None,
-        };
-        let mut owners: Vec<Box<dyn Erase>> = Vec::new();
-        if let Some(home) = archive {
-            owners.push(Box::new(owners::MailLogIndex::open(home, settings.keyring()?).await?));
+/// Erases holders from every owner of a store's personal data, the registry last; how much there
+/// was in each. `progress` takes the number of holders times that of the owners that are done, and
+/// of all.
+pub(crate) async fn erase(
+    store: &Store,
+    pending: &Pending,
+    mail_logs: Option<&Home>,
+    progress: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<BTreeMap<String, u64>, Error> {
+    let settings = store.settings();
+    // The lock keeps the engine of a folder from reading what is rewritten.
+    let (_lock, has_messages, has_directory) = match &settings.url {
+        StoreUrl::Folder(_) => {
+            let home = settings.home()?;
+            (Some(home.lock()?), home.intake().exists(), home.directory().exists())
         }
-        if let Some(messages) = owners::Messages::open(settings).await? {
-            owners.push(Box::new(messages));
-        }
-        if let Some(directory) = owners::Rights::open(settings).await? {
-            owners.push(Box::new(directory));
-        }
-        owners.push(Box::new(owners::Holders));
-        Ok(Self { owners, _lock: lock })
+        StoreUrl::Postgres(_) => (None, true, true),
+    };
+    let whose = Whose { pending, registry: store.registry().await?, settings };
+    let mut owners: Vec<Owner<'_>> = mail_logs.map(Owner::MailLogs).into_iter().collect();
+    if has_messages {
+        owners.push(Owner::Messages(store.messages().await?));
     }
-
-    /// Erases holders from every owner; how much there was in each. `progress` takes the number of
-    /// holders times that of the owners that are done, and of all.
-    pub(crate) async fn erase(
-        &self,
-        pending: &Pending,
-        registry: &Registry,
-        progress: &mut (dyn FnMut(u64, u64) + Send),
-    ) -> Result<BTreeMap<String, u64>, Error> {
-        let (whose, mut erased) = (Whose { pending, registry }, BTreeMap::new());
-        let holders = pending.holders.len();
-        let all = (1_u64..).zip(&self.owners).last().map_or(0, |(owners, _)| holders * owners);
-        progress(0, all);
-        for (done, owner) in (1_u64..).zip(&self.owners) {
-            owner.erase(&whose, &mut erased).await?;
-            progress(holders * done, all);
-        }
-        Ok(erased)
+    if has_directory {
+        owners.push(Owner::Directory(store.directory().await?));
     }
-
-    /// Closes them.
-    pub(crate) async fn close(self) {
-        for owner in self.owners {
-            if let Err(error) = owner.close().await {
-                tracing::warn!(%error, "an owner of personal data could not be closed");
-            }
-        }
+    owners.push(Owner::Registry);
+    let (holders, mut erased) = (pending.holders.len(), BTreeMap::new());
+    let all = (1_u64..).zip(&owners).last().map_or(0, |(owners, _)| holders * owners);
+    progress(0, all);
+    for (done, owner) in (1_u64..).zip(&owners) {
+        owner.erase(&whose, &mut erased).await?;
+        progress(holders * done, all);
     }
+    Ok(erased)
 }

@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use views::HoldersErased;
 
 use super::{Action, At, Caller, Convergent};
-use crate::erasure::{MessageLogs, Owners, Pending};
+use crate::erasure::{MessageLogs, Pending, erase};
 use crate::store::Store;
 use crate::{Error, MailboxRef};
 
@@ -126,11 +126,7 @@ async fn carry_out(
         archive::delete_expired(store.journal(), &home.exports()).await?;
     }
     let archive = logs.present_or_to_come(store.settings(), &pending)?;
-    let registry = store.registry().await?;
-    let owners = Owners::open(store, archive.as_ref()).await?;
-    let erased = owners.erase(&pending, registry, progress).await;
-    owners.close().await;
-    let erased = erased?;
+    let erased = erase(store, &pending, archive.as_ref(), progress).await?;
     let now = store.now().await?;
     let done = |state: &State, _| {
         let (places, mailboxes) = (erased.clone(), pending.holders.clone());
