@@ -30,8 +30,6 @@ pub struct Failure {
     pub cause: Cause,
     /// May the same call succeed later?
     pub transient: bool,
-    /// The platform's message, for operators.
-    pub text: String,
 }
 
 impl Answer {

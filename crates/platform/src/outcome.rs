@@ -1,17 +1,18 @@
-use domain::MailboxSet;
+use std::collections::BTreeMap;
+
 use roaring::RoaringBitmap;
 
 use super::fence::Fence;
 use super::part::Part;
 use super::{Answer, Cause, Failure, SetRights};
 
-/// The outcome of a call on a mail directory so far; each mailbox is in one of the sets.
-#[derive(Default)]
-pub(super) struct Outcome {
-    applied: RoaringBitmap,
-    already_so: RoaringBitmap,
-    unknown: RoaringBitmap,
-    superseded: RoaringBitmap,
+/// The outcomes of a call so far; each mailbox is in one of the sets.
+#[derive(Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) applied: RoaringBitmap,
+    pub(super) already_so: RoaringBitmap,
+    /// By cause, and whether a retry may help.
+    failed: BTreeMap<(Cause, bool), RoaringBitmap>,
 }
 
 /// The mailboxes of a part that are not superseded.
@@ -22,8 +23,22 @@ pub(super) struct Decided {
     pub(super) all: RoaringBitmap,
 }
 
-impl Outcome {
-    /// Sorts the mailboxes of a part by their outcome.
+impl Outcomes {
+    /// The mailboxes that failed for a cause, and whether a retry may help.
+    pub(super) fn failed(&mut self, cause: Cause, transient: bool) -> &mut RoaringBitmap {
+        self.failed.entry((cause, transient)).or_default()
+    }
+
+    /// Merges other outcomes.
+    pub(super) fn add(&mut self, other: Self) {
+        self.applied |= other.applied;
+        self.already_so |= other.already_so;
+        for ((cause, transient), mailboxes) in other.failed {
+            *self.failed(cause, transient) |= mailboxes;
+        }
+    }
+
+    /// Sorts the mailboxes of a part of a mail directory by their outcome.
     pub(super) fn sort(
         &mut self,
         part: &Part,
@@ -37,8 +52,8 @@ impl Outcome {
         let all = &known - &superseded;
         let already_so = &all & so;
         let wanted = &all - &already_so;
-        self.unknown |= &part.mailboxes - known;
-        self.superseded |= superseded;
+        *self.failed(Cause::UNKNOWN_MAILBOX, false) |= &part.mailboxes - known;
+        *self.failed(Cause::SUPERSEDED, true) |= superseded;
         self.already_so |= already_so;
         self.applied |= &wanted;
         Decided { wanted, all }
@@ -46,21 +61,16 @@ impl Outcome {
 
     /// The answer to the call.
     pub(super) fn answer(self) -> Answer {
-        let mut answer = Answer {
+        let failed = self.failed.into_iter().filter(|(_, mailboxes)| !mailboxes.is_empty());
+        let failure = |((cause, transient), mailboxes): ((Cause, bool), RoaringBitmap)| Failure {
+            mailboxes: mailboxes.into(),
+            cause,
+            transient,
+        };
+        Answer {
             applied: self.applied.into(),
             already_so: self.already_so.into(),
-            failed: Vec::new(),
-        };
-        let failures = [
-            (self.unknown, Cause::UNKNOWN_MAILBOX, false, "the mail directory has no such mailbox"),
-            (self.superseded, Cause::SUPERSEDED, true, "superseded by a later decision"),
-        ];
-        for (mailboxes, cause, transient, text) in failures {
-            if !mailboxes.is_empty() {
-                let (mailboxes, text) = (MailboxSet::from(mailboxes), text.to_owned());
-                answer.failed.push(Failure { mailboxes, cause, transient, text });
-            }
+            failed: failed.map(failure).collect(),
         }
-        answer
     }
 }

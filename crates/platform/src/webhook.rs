@@ -29,8 +29,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use roaring::RoaringBitmap;
 use tokio::time::Instant;
 
-use super::{Actual, Answer, Ends, Error, Known, Platform, SetRights, columns};
-use answer::Sorted;
+use super::outcome::Outcomes;
+use super::{Actual, Answer, Cause, Ends, Error, Known, Platform, SetRights, columns};
 use batch::batches;
 use client::Client;
 
@@ -75,15 +75,15 @@ impl Webhook {
         call: &SetRights,
         batch: RoaringBitmap,
         deadline: Instant,
-    ) -> (RoaringBitmap, Result<Sorted, Error>) {
+    ) -> (RoaringBitmap, Result<Outcomes, Error>) {
         let answered = async {
             let addresses = self.addresses.addresses(&batch).await?;
             let request = wire::SetRequest::new(call, &batch, &addresses);
             let key = key::of(call, &batch);
             self.client.set(&request, &key, deadline).await
         };
-        let sorted = answered.await.map(|answer| Sorted::of(answer.results, &batch));
-        (batch, sorted)
+        let outcomes = answered.await.map(|answer| answer::outcomes(answer.results, &batch));
+        (batch, outcomes)
     }
 
     /// Reads the rights of every one of the mailboxes.
@@ -133,17 +133,20 @@ impl Platform for Webhook {
         let mut answered = stream::iter(batches(&call.mailboxes, self.settings.batch))
             .map(|batch| self.set_batch(call, batch, deadline))
             .buffer_unordered(self.settings.requests);
-        let mut all = Sorted::default();
+        let mut all = Outcomes::default();
         let mut trouble = None;
         let mut reached = call.mailboxes.is_empty();
-        while let Some((batch, sorted)) = answered.next().await {
-            match sorted {
-                Ok(sorted) => {
+        while let Some((batch, outcomes)) = answered.next().await {
+            match outcomes {
+                Ok(outcomes) => {
                     reached = true;
-                    all.add(sorted);
+                    all.add(outcomes);
                 }
                 Err(error) => {
-                    all.whole_batch(batch, &error);
+                    // It says nothing about these mailboxes: none of them uses up an attempt.
+                    let retried = error.may_retry();
+                    let cause = if retried { Cause::UNAVAILABLE } else { error.cause().clone() };
+                    *all.failed(cause, retried) |= batch;
                     trouble.get_or_insert(error);
                 }
             }

@@ -92,7 +92,6 @@ impl IssueVouchers for Issuer {
             mailboxes: MailboxSet::from(unknown),
             cause: Cause::new("voucher-holder-unknown"),
             transient: false,
-            text: "the holder is not in the registry".to_owned(),
         });
         let failed = failed.into_iter().collect();
         Ok(Answer { applied: MailboxSet::from(applied), already_so, failed })

@@ -198,7 +198,7 @@ fn answered(answer: Answer, asked: &MailboxSet, now: DateTime<Utc>) -> Vec<Attem
     // A later decision supersedes this one; its worker records the outcome.
     let failed = answer.failed.into_iter().filter(|failure| failure.cause != Cause::SUPERSEDED);
     outcomes.extend(failed.map(|failure| {
-        let Failure { mailboxes, cause, transient, .. } = failure;
+        let Failure { mailboxes, cause, transient } = failure;
         // Part of the platform was unavailable: no attempt, as for the whole of it.
         if transient && cause == Cause::UNAVAILABLE {
             return AttemptOutcome::Unavailable { cause, mailboxes };

@@ -15,7 +15,7 @@ use super::name::Problem;
 use super::numbers;
 use super::tables::Tables;
 use crate::fence::Fence;
-use crate::outcome::Outcome;
+use crate::outcome::Outcomes;
 use crate::part::{Part, parts, runs};
 use crate::{Answer, Right, SetRights, columns};
 
@@ -26,12 +26,12 @@ pub(super) async fn set(tables: &mut Tables<'_>, call: &SetRights) -> Result<Ans
     let parts: Vec<Part> = parts(&call.mailboxes).collect();
     let mut fences = fences(tables, parts.iter().map(Part::id)).await?;
     let change = Change::new(call, tables).await?;
-    let mut outcome = Outcome::default();
+    let mut outcomes = Outcomes::default();
     for part in &parts {
         let mut fence = fences.remove(&part.id()).unwrap_or_default();
         let (existing, so) = tables.scan(part, std::slice::from_ref(&change.is_so)).await?;
         let so = so.into_iter().next().unwrap_or_default();
-        let decided = outcome.sort(part, &existing, &so, &fence, call);
+        let decided = outcomes.sort(part, &existing, &so, &fence, call);
         change.carry_out(tables, part, &decided.wanted, &existing).await?;
         if fence.remember(call.decided_at, call.capabilities, &decided.all) {
             let decided = fence.to_text().map_err(Problem::Refused)?;
@@ -40,7 +40,7 @@ pub(super) async fn set(tables: &mut Tables<'_>, call: &SetRights) -> Result<Ans
             tables.run(keep, params![part.id(), decided]).await?;
         }
     }
-    Ok(outcome.answer())
+    Ok(outcomes.answer())
 }
 
 /// The decisions on these parts, which on a server are locked until the transaction ends.

@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Capability, MailboxSet};
+use domain::{Capabilities, Capability};
 use roaring::RoaringBitmap;
 
-use super::super::{Actual, Answer, Cause, Ends, Error, Failure, Known};
+use super::super::outcome::Outcomes;
+use super::super::{Actual, Cause, Ends, Error, Known};
 use super::wire::{ListAnswer, MailboxOutcome, Outcome, Rights};
 
 /// The maximum length of a provider's own cause.
@@ -18,89 +19,45 @@ const LONGEST_CAUSE: usize = 40;
 const MOST_CAUSES: usize = 16;
 const OTHER_CAUSE: &str = "provider-failure";
 
-/// The outcomes of mailboxes; each is in one of the sets.
-#[derive(Debug, Default)]
-pub(super) struct Sorted {
-    applied: RoaringBitmap,
-    already_so: RoaringBitmap,
-    /// By cause, and whether a retry may help.
-    failed: BTreeMap<(Cause, bool), RoaringBitmap>,
+/// The outcomes of a batch. Mailboxes that were not requested are ignored, and contradictory
+/// outcomes count as missing.
+pub(super) fn outcomes(results: Vec<MailboxOutcome>, batch: &RoaringBitmap) -> Outcomes {
+    let mut reported: BTreeMap<u32, MailboxOutcome> = BTreeMap::new();
+    let mut unclear = RoaringBitmap::new();
+    for result in results.into_iter().filter(|result| batch.contains(result.number)) {
+        let number = result.number;
+        let outcome = result.outcome;
+        if reported.insert(number, result).is_some_and(|other| other.outcome != outcome) {
+            unclear.insert(number);
+        }
+    }
+    let mut outcomes = Outcomes::default();
+    let mut causes = BTreeSet::new();
+    for number in batch {
+        let set = match reported.get(&number).filter(|_| !unclear.contains(number)) {
+            Some(result) => set_of(&mut outcomes, result, &mut causes),
+            None if unclear.contains(number) => outcomes.failed(unclear_answer(), true),
+            None => outcomes.failed(Cause::new("no-answer"), true),
+        };
+        set.insert(number);
+    }
+    outcomes
 }
 
-impl Sorted {
-    /// The outcomes of a batch. Mailboxes that were not requested are ignored, and contradictory
-    /// outcomes count as missing.
-    pub(super) fn of(results: Vec<MailboxOutcome>, batch: &RoaringBitmap) -> Self {
-        let mut reported: BTreeMap<u32, MailboxOutcome> = BTreeMap::new();
-        let mut unclear = RoaringBitmap::new();
-        for result in results.into_iter().filter(|result| batch.contains(result.number)) {
-            let number = result.number;
-            let outcome = result.outcome;
-            if reported.insert(number, result).is_some_and(|other| other.outcome != outcome) {
-                unclear.insert(number);
-            }
-        }
-        let mut sorted = Self::default();
-        let mut causes = BTreeSet::new();
-        for number in batch {
-            match reported.remove(&number).filter(|_| !unclear.contains(number)) {
-                Some(result) => sorted.put(&result, &mut causes),
-                None if unclear.contains(number) => sorted.fail(number, unclear_answer(), true),
-                None => sorted.fail(number, Cause::new("no-answer"), true),
-            }
-        }
-        sorted
-    }
-
-    fn put(&mut self, result: &MailboxOutcome, causes: &mut BTreeSet<Cause>) {
-        let number = result.number;
-        match result.outcome {
-            Outcome::Applied => drop(self.applied.insert(number)),
-            Outcome::AlreadySo => drop(self.already_so.insert(number)),
-            Outcome::Superseded => self.fail(number, Cause::SUPERSEDED, true),
-            Outcome::UnknownMailbox => self.fail(number, Cause::UNKNOWN_MAILBOX, false),
-            Outcome::TryAgain => self.fail(number, cause(result, causes), true),
-            Outcome::Refused => self.fail(number, cause(result, causes), false),
-            Outcome::Unclear => self.fail(number, unclear_answer(), true),
-        }
-    }
-
-    fn fail(&mut self, number: u32, cause: Cause, transient: bool) {
-        self.failed.entry((cause, transient)).or_default().insert(number);
-    }
-
-    /// A whole batch failed while others did not.
-    pub(super) fn whole_batch(&mut self, batch: RoaringBitmap, error: &Error) {
-        // The failure says nothing about these mailboxes: none of them uses up an attempt.
-        let failed = if error.may_retry() {
-            (Cause::UNAVAILABLE, true)
-        } else {
-            (error.cause().clone(), false)
-        };
-        *self.failed.entry(failed).or_default() |= batch;
-    }
-
-    /// Merges other outcomes.
-    pub(super) fn add(&mut self, other: Self) {
-        self.applied |= other.applied;
-        self.already_so |= other.already_so;
-        for (why, mailboxes) in other.failed {
-            *self.failed.entry(why).or_default() |= mailboxes;
-        }
-    }
-
-    pub(super) fn answer(self) -> Answer {
-        let failure = |((cause, transient), mailboxes): ((Cause, bool), RoaringBitmap)| Failure {
-            text: format!("the provider's answer was {cause}"),
-            mailboxes: MailboxSet::from(mailboxes),
-            cause,
-            transient,
-        };
-        Answer {
-            applied: self.applied.into(),
-            already_so: self.already_so.into(),
-            failed: self.failed.into_iter().map(failure).collect(),
-        }
+/// The set of a mailbox with this result.
+fn set_of<'a>(
+    outcomes: &'a mut Outcomes,
+    result: &MailboxOutcome,
+    causes: &mut BTreeSet<Cause>,
+) -> &'a mut RoaringBitmap {
+    match result.outcome {
+        Outcome::Applied => &mut outcomes.applied,
+        Outcome::AlreadySo => &mut outcomes.already_so,
+        Outcome::Superseded => outcomes.failed(Cause::SUPERSEDED, true),
+        Outcome::UnknownMailbox => outcomes.failed(Cause::UNKNOWN_MAILBOX, false),
+        Outcome::TryAgain => outcomes.failed(cause(result, causes), true),
+        Outcome::Refused => outcomes.failed(cause(result, causes), false),
+        Outcome::Unclear => outcomes.failed(unclear_answer(), true),
     }
 }
 
@@ -190,9 +147,11 @@ pub(super) fn known(answer: ListAnswer, from: u32, limit: u32) -> Option<Known> 
 
 #[cfg(test)]
 mod tests {
+    use domain::MailboxSet;
     use serde_json::json;
 
     use super::*;
+    use crate::Answer;
 
     fn set(numbers: impl IntoIterator<Item = u32>) -> MailboxSet {
         numbers.into_iter().collect()
@@ -200,7 +159,7 @@ mod tests {
 
     fn sorted(results: &str, batch: impl IntoIterator<Item = u32>) -> Answer {
         let results = serde_json::from_str(results).unwrap();
-        Sorted::of(results, &batch.into_iter().collect()).answer()
+        outcomes(results, &batch.into_iter().collect()).answer()
     }
 
     fn failed(answer: &Answer, cause: &str) -> Option<(MailboxSet, bool)> {

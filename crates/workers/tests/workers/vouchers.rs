@@ -87,7 +87,7 @@ impl IssueVouchers for Issuer {
         if matches!(fault, Some(Fault::AnswerLost)) {
             return Err(Error::Unavailable { cause, problem, source: None });
         }
-        let failure = |mailboxes| Failure { mailboxes, cause, transient: false, text: problem };
+        let failure = |mailboxes| Failure { mailboxes, cause, transient: false };
         Ok(Answer {
             already_so: MailboxSet::from(wanted - &applied),
             applied: MailboxSet::from(applied),
