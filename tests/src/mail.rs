@@ -3,8 +3,8 @@
 //! A walk ([`walk`]) takes one mailbox of each kind through the whole plan and checks every right
 //! with Postfix and Dovecot, a second before and after each boundary. An [`Enforcement`] defines
 //! how the servers learn the rights: in each of three ways one pair of servers is started, and all
-//! that is to be seen on it is checked in its walk. Deliberately absent: a mail library. Assertions are about the
-//! protocol itself.
+//! that is to be seen on it is checked in its walk. Deliberately absent: a mail library.
+//! Assertions are about the protocol itself.
 
 mod canaries;
 mod check;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: a file of several members or frames is read to its end; a truncated file ends in
 //! [`io::ErrorKind::UnexpectedEof`], a damaged one in `InvalidData` or `InvalidInput`, and an error
-//! repeats at each further read. Deliberately absent: the extensions of file names, and compressing.
+//! repeats at each further read. Deliberately absent: extensions of file names, and compressing.
 
 mod zstd;
 

@@ -83,8 +83,8 @@ impl PopulationAsOf {
         self.state.evolve(fact);
     }
 
-    /// Does an event of a mailbox count, once all of them were applied? Its registration counts from
-    /// the day of its request, and its activation from its own day too.
+    /// Does an event of a mailbox count, once all of them were applied? Its registration counts
+    /// from the day of its request, and its activation from its own day too.
     pub(crate) fn counts(&self, fact: &Fact, number: u32) -> bool {
         let requested = !self.unrequested.contains(number);
         if let Event::MailboxesActivated(event) = &fact.event {

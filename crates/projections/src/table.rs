@@ -1,5 +1,5 @@
-//! The table with one SQL row per mailbox, for ad-hoc queries, in a file or in `PostgreSQL`; it lags
-//! behind.
+//! The table with one SQL row per mailbox, for ad-hoc queries, in a file or in `PostgreSQL`; it
+//! lags behind.
 //!
 //! Invariants: a row is the state of its mailbox at the checkpoint, and `changed_at` is the event
 //! that last changed it. Rows and checkpoint are written in one transaction, which starts by moving

@@ -2,7 +2,7 @@
 //!
 //! Invariants: the name and the codice fiscale of a registration are in no other crate's tables;
 //! every import is recorded in the log as columns of dates, without a name; importing the same row
-//! again changes nothing. Deliberately absent: the state of a mailbox, which is folded from the log.
+//! again changes nothing. Deliberately absent: the state of a mailbox, folded from the log.
 
 mod error;
 #[cfg(test)]

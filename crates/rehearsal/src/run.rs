@@ -2,7 +2,7 @@
 //! last.
 //!
 //! The clock stands still while there is work and jumps to the next wake when there is none, so
-//! years pass in seconds or minutes and every instant is exact. The engine cannot tell the difference.
+//! years pass in minutes and every instant is exact. The engine cannot tell the difference.
 
 use std::sync::Arc;
 

@@ -76,8 +76,8 @@ impl NatsOptions {
         for (number, url) in self.urls.iter().enumerate() {
             let address: ServerAddr =
                 url.expose_secret().parse().map_err(|error: std::io::Error| {
-                    // The parser's own message may contain the URL, and with it a password; its kind
-                    // cannot.
+                    // The parser's own message may contain the URL, and with it a password; its
+                    // kind cannot.
                     let (number, kind) = (number + 1, error.kind());
                     let problem =
                         format!("URL {number} is invalid ({kind}); write nats://HOST:PORT");

@@ -303,10 +303,11 @@ proptest! {
                     continue;
                 }
             };
-            let events = world.history.state.decide_log_request(command, world.history.now).unwrap_or_default();
+            let (state, now) = (&world.history.state, world.history.now);
+            let events = state.decide_log_request(command, now).unwrap_or_default();
             for event in events {
                 if let Event::LogRequested(event) = &event {
-                    prop_assert!(window.contains(&world.history.now), "received outside the window");
+                    prop_assert!(window.contains(&now), "received outside the window");
                     prop_assert!(event.number == 0 || event.number == 2, "never activated");
                     prop_assert!(!destroyed);
                     received.push(event.request);
@@ -319,11 +320,11 @@ proptest! {
                     until.insert(event.request, event.expires_at);
                 } else if let Event::LogExportAccessed(event) = &event {
                     let delivered = event.outcome == ExportAccess::Delivered;
-                    let may = until.get(&event.request).is_some_and(|until| world.history.now < *until);
+                    let may = until.get(&event.request).is_some_and(|until| now < *until);
                     prop_assert_eq!(delivered, may && !over.contains(&event.request));
                 } else if let Event::LogExportExpired(event) = &event {
                     let until = until.get(&event.request);
-                    prop_assert!(until.is_some_and(|until| *until <= world.history.now));
+                    prop_assert!(until.is_some_and(|until| *until <= now));
                     over.push(event.request);
                 } else if let Event::LogRequestRefused(event) = &event {
                     over.push(event.request);

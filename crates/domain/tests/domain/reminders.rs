@@ -368,7 +368,8 @@ proptest! {
                         let before = reminded[place].last();
                         prop_assert!(before.is_none_or(|day| (today - *day).num_days() >= AFTER));
                         prop_assert!(today <= "2016-06-30".parse().unwrap());
-                        prop_assert!(reminder_holds(&world.history.state, number, world.history.now));
+                        let (state, now) = (&world.history.state, world.history.now);
+                        prop_assert!(reminder_holds(state, number, now));
                         reminded[place].push(today);
                         prop_assert!(reminded[place].len() <= MOST);
                         let rounds = world.history.state.vouchers.reminders.iter();

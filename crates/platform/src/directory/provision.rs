@@ -14,7 +14,7 @@ use crate::Error;
 impl Directory {
     /// Adds mailboxes with every right, or changes the addresses of existing ones, whose rights
     /// stay; stores the checkpoint of the log in the same transaction. An address belongs to one
-    /// mailbox, ignoring case; mailboxes may swap addresses within one call. On a server, if another
+    /// mailbox, ignoring case; mailboxes may swap addresses in one call. On a server, if another
     /// process has moved the checkpoint further, nothing is changed, and the call may be retried
     /// from there. A call rewrites most of a file's address index, so batches of a hundred thousand
     /// rows are several times faster than batches of some thousands.

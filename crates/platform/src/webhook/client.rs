@@ -125,8 +125,8 @@ impl Client {
             return Err(Error::Unavailable {
                 cause: Cause::UNAVAILABLE,
                 problem: format!(
-                    "the platform {} failed repeatedly or asked for a pause, and is not called for a \
-                     while; check its provider's status",
+                    "the platform {} failed repeatedly or asked for a pause, and is not called for \
+                     a while; check its provider's status",
                     self.place
                 ),
                 source: None,

@@ -137,19 +137,20 @@ proptest! {
             let pending = world.history.state.vouchers_to_issue(world.history.now);
             let verified = world.history.state.vouchers.verified.clone();
             let whole = VoucherCommand::Issue { mailboxes: verified };
-            let whole = world.history.state.decide_voucher(whole, world.history.now).unwrap_or_default();
+            let (state, now) = (&world.history.state, world.history.now);
+            let whole = state.decide_voucher(whole, now).unwrap_or_default();
             let issued = whole.into_iter().find_map(|event| {
                 if let Event::VouchersIssued(event) = event { Some(event.mailboxes) } else { None }
             });
             prop_assert_eq!(&pending, &*issued.unwrap_or_default());
             // Each open request has a cause, and nobody else has.
             let requested = &world.history.state.vouchers.requested;
-            let causes = world.history.state.vouchers.by_cause(&world.history.state.rights.registered);
+            let causes = state.vouchers.by_cause(&state.rights.registered);
             let caused = causes.values().fold(RoaringBitmap::new(), |all, set| all | set);
             prop_assert_eq!(&caused, requested);
             prop_assert_eq!(causes.values().map(RoaringBitmap::len).sum::<u64>(), requested.len());
             // The same again changes nothing.
-            let again = world.history.state.decide_voucher(command.clone(), world.history.now).unwrap_or_default();
+            let again = state.decide_voucher(command.clone(), now).unwrap_or_default();
             let told_twice = matches!(command, VoucherCommand::Reissue { .. });
             let issues_more = matches!(command, VoucherCommand::Issue { .. });
             prop_assert!(again.is_empty() || told_twice || issues_more, "{again:?}");
