@@ -1,7 +1,7 @@
 //! The certificate of a day without drift, and its evidence.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Capability, Compared, DriftChecked, State};
+use domain::{Compared, DriftChecked, Drifting, State};
 use serde::Serialize;
 
 /// A comparison of the platform with the log.
@@ -32,18 +32,9 @@ pub struct CheckView {
 /// Open drift.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenDrift {
-    /// The capability.
-    pub capability: Capability,
-    /// The right according to the log.
-    pub expected: String,
-    /// The right according to the platform.
-    pub found: String,
-    /// Is it to be repaired?
-    pub repair: bool,
-    /// When it was found.
-    pub since: DateTime<Utc>,
-    /// The position of that event in the log.
-    pub found_at: u64,
+    /// The drift.
+    #[serde(flatten)]
+    pub drift: Drifting,
     /// The number of mailboxes.
     pub mailboxes: u64,
 }
@@ -96,7 +87,10 @@ impl DriftCertificate {
         state: &State,
         checks: Vec<CheckView>,
     ) -> Self {
-        let open: Vec<OpenDrift> = state.drift.open.iter().map(OpenDrift::of).collect();
+        let open = state.drift.open.iter();
+        let open =
+            open.map(|drift| OpenDrift { drift: drift.clone(), mailboxes: drift.mailboxes.len() });
+        let open: Vec<_> = open.collect();
         let (mut before, after): (Vec<_>, Vec<_>) =
             checks.into_iter().partition(|check| check.recorded_at <= as_of);
         let (checks, last_check) = (before.len(), before.pop());
@@ -129,18 +123,4 @@ fn because(open: &[OpenDrift], last: Option<&CheckView>, next: Option<&CheckView
         ));
     }
     because
-}
-
-impl OpenDrift {
-    fn of(open: &domain::Drifting) -> Self {
-        Self {
-            capability: open.capability,
-            expected: open.expected.to_string(),
-            found: open.found.to_string(),
-            repair: open.repair,
-            since: open.since,
-            found_at: open.found_at,
-            mailboxes: open.mailboxes.len(),
-        }
-    }
 }

@@ -11,6 +11,7 @@ use crate::config::ConfigFile;
 use crate::output::text::table;
 use crate::secrets::LOG_TABLE_PASSWORD;
 use sql::without_secrets;
+use url::Url;
 
 /// One setting.
 #[derive(Serialize)]
@@ -78,14 +79,10 @@ fn settings(matches: &ArgMatches, file: &ConfigFile) -> Vec<Setting> {
 
 /// A value as it may be shown: URLs without their passwords.
 fn shown(flag: &str, value: &str) -> String {
+    let hidden = "***".to_owned();
     match flag {
-        "store" => value.parse().map_or_else(hidden, |url: crate::StoreUrl| url.to_string()),
-        _ if value.contains("://") => url::Url::parse(value)
-            .map_or_else(|_| hidden(String::new()), |url| without_secrets(&url)),
+        "store" => value.parse().map_or(hidden, |url: crate::StoreUrl| url.to_string()),
+        _ if value.contains("://") => Url::parse(value).map_or(hidden, |url| without_secrets(&url)),
         _ => value.to_owned(),
     }
-}
-
-fn hidden(_: String) -> String {
-    "***".to_owned()
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use chrono::NaiveDate;
+use domain::Drifting;
 use views::{CheckView, DriftCertificate};
 
 use crate::Error;
@@ -25,16 +26,14 @@ fn words(certificate: &DriftCertificate) -> String {
         format!("no certificate that no drift was open on {date} (as of {as_of}):")
     }];
     lines.extend(certificate.because.iter().map(|why| format!("  {why}")));
-    for open in &certificate.open {
-        let whose = mailboxes(open.mailboxes);
-        let (should, is) = (&open.expected, &open.found);
-        lines.push(format!(
-            "  open since {}: {} of {whose} should be {should} and is {is} (position {})",
-            utc(open.since),
-            open.capability,
-            open.found_at
-        ));
-    }
+    lines.extend(certificate.open.iter().map(|open| {
+        let (whose, since) = (mailboxes(open.mailboxes), utc(open.drift.since));
+        let Drifting { capability, expected, found, found_at, .. } = &open.drift;
+        format!(
+            "  open since {since}: {capability} of {whose} should be {expected} and is {found} \
+             (position {found_at})"
+        )
+    }));
     lines.push(format!(
         "comparisons by then: {}",
         count(certificate.checks.try_into().unwrap_or(0))
