@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Capabilities, Capability, DateColumn, HoldPlaced, MailboxSet, Standing, civil_date,
+    Capabilities, Capability, DateColumn, HoldPlaced, Lifecycle, MailboxSet, Standing, civil_date,
     first_instant,
 };
 
@@ -64,6 +64,21 @@ impl Rights {
         pending -= &self.withdrawn;
         pending -= &self.lapsed;
         pending
+    }
+
+    /// The lifecycle of a mailbox.
+    pub fn lifecycle(&self, number: u32) -> Lifecycle {
+        if self.withdrawn.contains(number) {
+            Lifecycle::Withdrawn
+        } else if self.activated.contains(number) {
+            Lifecycle::Activated
+        } else if !self.registered.contains(number) {
+            Lifecycle::Unknown
+        } else if self.lapsed.contains(number) {
+            Lifecycle::Lapsed
+        } else {
+            Lifecycle::Registered
+        }
     }
 
     /// Mailboxes that lost a capability, according to outcome events.

@@ -8,10 +8,10 @@ use roaring::RoaringBitmap;
 
 use super::free_through;
 use crate::{
-    Capability, Eligible, Event, Lifecycle, MailboxSet, Plan, ProviderId, Rejection, Rights, State,
-    Verification, VoucherRedeemed, VoucherReissued, VoucherRevoked, VoucherRules, VoucherStanding,
-    Vouchers, VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused,
-    VouchersRequested, VouchersVerified, civil_date,
+    Capability, Eligible, Event, MailboxSet, Plan, ProviderId, Rejection, State, Verification,
+    VoucherRedeemed, VoucherReissued, VoucherRevoked, VoucherRules, VoucherStanding, Vouchers,
+    VouchersDelivered, VouchersExpired, VouchersIssued, VouchersRefused, VouchersRequested,
+    VouchersVerified, civil_date,
 };
 
 /// A command about vouchers.
@@ -197,7 +197,7 @@ impl<'a> Case<'a> {
         if erased.contains(number) {
             return Rejection::because(ERASED);
         }
-        match rules.ineligible(lifecycle(rights, number), requested_in_time.contains(number)) {
+        match rules.ineligible(rights.lifecycle(number), requested_in_time.contains(number)) {
             Some(why) => Rejection::because(why),
             None => Ok(Vec::new()),
         }
@@ -322,19 +322,6 @@ impl<'a> Case<'a> {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// The lifecycle of a mailbox; a lapsed registration counts as registered here.
-fn lifecycle(rights: &Rights, number: u32) -> Lifecycle {
-    if rights.withdrawn.contains(number) {
-        Lifecycle::Withdrawn
-    } else if rights.activated.contains(number) {
-        Lifecycle::Activated
-    } else if rights.registered.contains(number) {
-        Lifecycle::Registered
-    } else {
-        Lifecycle::Unknown
     }
 }
 
