@@ -20,55 +20,41 @@ use crate::{Error, RealClock};
 /// declare it alike; the sweep keeps the number of orders far below.
 const QUEUE_CAPACITY: u32 = 10_000;
 
-/// An open deployment.
-pub(crate) struct Deployment {
-    /// The store: the log, and what stands beside it.
-    pub(crate) store: Arc<Store>,
-    /// The bus.
-    pub(crate) bus: Connection,
-    /// The queue of orders on it.
-    pub(crate) queue: Arc<dyn WorkQueue>,
+/// The store, the bus, and the queue of orders on it.
+type Servers = (Arc<Store>, Connection, Arc<dyn WorkQueue>);
+
+/// Waits for the servers, and for a plan; `None` where the process was stopped first.
+pub(crate) async fn find(
+    process: &Process,
+    settings: &ServiceSettings,
+    times: InHandTimes,
+) -> Result<Option<Servers>, Error> {
+    // A wrong setting ends the process; only a missing server is waited for.
+    let options = settings.store.connect_options()?;
+    Ok(open(process, settings, options, times).await)
 }
 
-impl Deployment {
-    /// Waits for the servers, and for a plan; `None` where the process was stopped first.
-    pub(crate) async fn find(
-        process: &Process,
-        settings: &ServiceSettings,
-        times: InHandTimes,
-    ) -> Result<Option<Self>, Error> {
-        // A wrong setting ends the process; only a missing server is waited for.
-        let options = settings.store.connect_options()?;
-        Ok(Self::open(process, settings, options, times).await)
-    }
-
-    async fn open(
-        process: &Process,
-        settings: &ServiceSettings,
-        options: PgConnectOptions,
-        times: InHandTimes,
-    ) -> Option<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(RealClock);
-        let connect = || DatabaseStore::connect(options.clone(), Arc::clone(&clock));
-        let log = found(process, "store", connect).await?;
-        let programme = || async { programme_of(&log).await?.ok_or_else(no_plan) };
-        let programme = found(process, "programme", programme).await?;
-        let options_of_bus = settings.bus.options(&programme);
-        let connect = || async {
-            let connection = Connection::open(&options_of_bus).await?;
-            let orders = bus::Settings { capacity: QUEUE_CAPACITY, ..bus::Settings::default() };
-            let queue = JetStreamQueue::open(&connection, orders, times).await?;
-            Ok::<_, bus::Error>((connection, queue))
-        };
-        let (bus, queue) = found(process, "bus", connect).await?;
-        let store = Store::over(settings.store.clone(), log, programme, clock, <_>::default());
-        Some(Self { store: Arc::new(store), bus, queue: Arc::new(queue) })
-    }
-
-    /// Writes what is queued and closes the log.
-    pub(crate) async fn close(&self) {
-        self.store.close_log().await;
-    }
+async fn open(
+    process: &Process,
+    settings: &ServiceSettings,
+    options: PgConnectOptions,
+    times: InHandTimes,
+) -> Option<Servers> {
+    let clock: Arc<dyn Clock> = Arc::new(RealClock);
+    let connect = || DatabaseStore::connect(options.clone(), Arc::clone(&clock));
+    let log = found(process, "store", connect).await?;
+    let programme = || async { programme_of(&log).await?.ok_or_else(no_plan) };
+    let programme = found(process, "programme", programme).await?;
+    let options_of_bus = settings.bus.options(&programme);
+    let connect = || async {
+        let connection = Connection::open(&options_of_bus).await?;
+        let orders = bus::Settings { capacity: QUEUE_CAPACITY, ..bus::Settings::default() };
+        let queue = JetStreamQueue::open(&connection, orders, times).await?;
+        Ok::<_, bus::Error>((connection, queue))
+    };
+    let (bus, queue) = found(process, "bus", connect).await?;
+    let store = Store::over(settings.store.clone(), log, programme, clock, <_>::default());
+    Some((Arc::new(store), bus, Arc::new(queue)))
 }
 
 /// Waits for a dependency, and reports it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bus::{InProcess, WorkQueue};
 use domain::Plan;
-use eventstore::{Clock, EventStore, Journal, Origin};
+use eventstore::{EventStore, Journal, Origin};
 use platform::Platform;
 use projections::Projections;
 use registry::Registry;
@@ -237,11 +237,6 @@ impl Engine {
             queue: Arc::clone(&self.queue),
             projections: Arc::downgrade(&self.projections),
         }
-    }
-
-    /// The clock of the engine.
-    pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.runner.clock)
     }
 
     /// Ticks every part that decides, once and in order.

@@ -17,13 +17,12 @@ use tokio::sync::OnceCell;
 pub use self::intake::{IntakeSettings, intake};
 pub use self::policy::policy;
 pub use self::portal::portal;
-use crate::Error;
-use crate::deployment::Deployment;
 use crate::metrics::MetricSources;
 use crate::parts::{Context, Lease, LeaseSettings, Leased, Part, PartKind};
 use crate::process::Process;
 use crate::runner::Runner;
 use crate::settings::{EngineSettings, ServiceSettings};
+use crate::{Error, deployment};
 
 /// The parts of each service.
 impl PartKind {
@@ -63,15 +62,15 @@ pub async fn run(
     let process = Process::start(name, settings.process.listen).await?;
     let lease = settings.lease;
     let times = InHandTimes { ack_wait: lease, ..InHandTimes::default() };
-    let Some(deployment) = Deployment::find(&process, &settings, times).await? else {
+    let Some((store, bus, queue)) = deployment::find(&process, &settings, times).await? else {
         return Ok(());
     };
     let owner = format!("{name}-{}", uuid::Uuid::now_v7());
     let context = Arc::new(Context {
-        queue: Arc::clone(&deployment.queue),
-        store: Arc::clone(&deployment.store),
+        queue,
+        store,
         projections: None,
-        bus: Some(deployment.bus.clone()),
+        bus: Some(bus),
         leases: Some(LeaseSettings { owner, ttl: lease }),
         // Processes jitter independently of each other.
         settings: EngineSettings { seed: rand::random(), ..settings.engine },
@@ -92,7 +91,7 @@ pub async fn run(
     process.stop.cancelled().await;
     context.queue.close();
     process.finish(settings.process.stop_within).await;
-    deployment.close().await;
+    context.store.close_log().await;
     process.end();
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Plan};
-use eventstore::{Clock, Origin};
+use eventstore::Origin;
 use keyring::Keyring;
 use platform::Chance;
 use rand::rngs::SysRng;
@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::generate::Draw;
 use engine::embedded::Engine;
-use engine::{Error, Home};
+use engine::Error;
 
 /// A moment before and after a boundary.
 const MOMENT: TimeDelta = TimeDelta::seconds(1);
@@ -96,6 +96,9 @@ impl Holders {
         if self.asking == Chance::NEVER || self.schedule.is_some() {
             return Ok(());
         }
+        // Made now, so that they are valid at the rehearsed time.
+        let folder = engine.store.settings().home()?.keys();
+        drop(Keyring::open_or_make(&folder, engine.journal.now(), &mut SysRng)?);
         let mut draw = Draw::new(self.seed);
         let mut tasks = Vec::new();
         let snapshot = engine.journal.state().await?;
@@ -175,10 +178,6 @@ impl Window {
         let step = (closes - opens) / i32::try_from(count.max(1)).unwrap_or(i32::MAX);
         (0..count).map(move |place| opens + step * i32::try_from(place).unwrap_or(0))
     }
-}
-
-fn keys(home: &Home, clock: &dyn Clock) -> Result<Keyring, Error> {
-    Ok(Keyring::open_or_make(&home.keys(), clock.now(), &mut SysRng)?)
 }
 
 fn origin() -> Origin {

@@ -9,14 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::{Capabilities, Capability, MailboxSet, Plan, State};
-use eventstore::{Clock, DatabaseStore, EventStore, Journal};
 use platform::{Directory, EffectKey, Mode, Platform, Right, RightsView, SetRights};
-use registry::Registry;
 use roaring::RoaringBitmap;
 
 use crate::provisioning::Provision;
-use crate::store::{StoreSettings, programme_of};
-use crate::{Error, RealClock};
+use crate::Error;
+use crate::store::{Store, StoreSettings};
 
 /// A directory that was created.
 pub struct DirectoryRebuilt {
@@ -38,34 +36,29 @@ pub async fn rebuild(settings: &StoreSettings) -> Result<DirectoryRebuilt, Error
             path.display()
         )));
     }
-    let clock: Arc<dyn Clock> = Arc::new(RealClock);
-    let log = DatabaseStore::open_read_only(&home.log()).await?;
-    let Some(programme) = programme_of(&log).await? else {
-        return Err(Error::NotFound(
-            "the log has no plan yet; there is nothing to rebuild".to_owned(),
-        ));
-    };
-    let registry = Arc::new(Registry::open(&home.registry(), &programme).await?);
+    let store = Store::open_to_read(settings.clone()).await?;
+    let (journal, registry) = (Arc::clone(store.journal()), Arc::clone(store.registry().await?));
     let draft = Draft::at(&path)?;
     let directory = Arc::new(Directory::create(&draft.0, Mode::Production).await?);
-    let log: Arc<dyn EventStore> = Arc::new(log);
-    let journal = Arc::new(Journal::new(programme, log, clock, State::default(), 0));
     let mut provision =
         Provision::new(Arc::clone(&journal), registry, Arc::<Directory>::clone(&directory));
     provision.tick().await?;
     drop(provision);
-    let snapshot = journal.state().await?;
-    let state = &*snapshot;
-    if let Some(plan) = state.plan() {
-        for call in calls(state, plan, journal.now()) {
-            directory.set(&call).await?;
-        }
+    let (calls, mailboxes) = {
+        let state = journal.state().await?;
+        let plan = state.plan();
+        let calls = plan.map(|plan| calls(&state, plan, journal.now())).unwrap_or_default();
+        (calls, state.rights.activated.len())
+    };
+    for call in calls {
+        directory.set(&call).await?;
     }
+    store.close().await?;
     if let Some(directory) = Arc::into_inner(directory) {
         directory.close().await?;
     }
     draft.rename_to(&path)?;
-    Ok(DirectoryRebuilt { file: path, mailboxes: state.rights.activated.len() })
+    Ok(DirectoryRebuilt { file: path, mailboxes })
 }
 
 /// Creates a view of the rights with other names, or replaces it.

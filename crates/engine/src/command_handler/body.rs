@@ -20,13 +20,9 @@ pub(super) struct Register {
     name: String,
     address: String,
     requested_on: NaiveDate,
-    #[serde(default)]
     activated_on: Option<NaiveDate>,
-    #[serde(default)]
     last_sent_on: Option<NaiveDate>,
-    #[serde(default)]
     notify_email: Option<String>,
-    #[serde(default)]
     reason: Option<Reason>,
 }
 
@@ -52,7 +48,6 @@ pub(super) struct WithMailbox {
 pub(super) struct Hold {
     pub(super) mailbox: MailboxId,
     pub(super) capabilities: Capabilities,
-    #[serde(default)]
     pub(super) until: Option<NaiveDate>,
     pub(super) reason: Reason,
 }
@@ -82,7 +77,6 @@ pub(super) struct Refuse {
 pub(super) struct Redeem {
     pub(super) code: String,
     pub(super) provider: ProviderId,
-    #[serde(default)]
     pub(super) reason: Option<Reason>,
 }
 

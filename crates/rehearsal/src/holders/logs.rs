@@ -1,16 +1,13 @@
 //! Requests for message logs.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
-use archive::{
-    Access, Archive, Domains, Error as ArchiveError, Holder, Index, IndexRequest, Terms,
-};
+use archive::{Access, Archive, Domains, Error as ArchiveError, Holder, IndexRequest, Terms};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, LogCommand, LogRequested, Plan, Requester, State, Verification};
 use uuid::Uuid;
 
-use super::{Holders, MOMENT, keys, origin, window};
+use super::{Holders, MOMENT, origin, window};
 use crate::generate::Draw;
 use engine::Error;
 use engine::embedded::Engine;
@@ -71,22 +68,19 @@ pub(super) fn tasks(plan: &Plan, state: &State, draw: &mut Draw) -> Vec<(DateTim
 
 impl Holders {
     pub(super) async fn request_logs(&mut self, task: Task, engine: &Engine) -> Result<(), Error> {
-        let home = engine.store.settings().home()?;
-        let index = Index::open(&home.archive()).await?;
-        let keys = keys(&home, &*engine.clock())?;
-        let office = Archive::new(Arc::clone(&engine.journal), index, keys, home.exports());
+        let office = engine.store.archive().await?;
         match task {
             Task::Stray(number) => {
-                let answer = request(&office, number).await;
+                let answer = request(office, number).await;
                 self.must_be_refused(answer, "a log request was accepted outside its window")?;
             }
-            Task::Index(readers) => read_log(&office, engine, &readers).await?,
+            Task::Index(readers) => read_log(office, engine, &readers).await?,
             Task::Ask(number) => {
-                let request = request(&office, number).await?;
-                self.serve(&office, engine, request, number).await?;
+                let request = request(office, number).await?;
+                self.serve(office, engine, request, number).await?;
             }
             Task::Wait(number) => {
-                request(&office, number).await?;
+                request(office, number).await?;
             }
             Task::Serve => {
                 let open = office.read_state(|state| {
@@ -94,12 +88,11 @@ impl Holders {
                     open.map(|(request, open)| (request, open.number)).collect::<Vec<_>>()
                 });
                 for (request, number) in open.await? {
-                    self.serve(&office, engine, request, number).await?;
+                    self.serve(office, engine, request, number).await?;
                 }
             }
-            Task::Destroy => self.destroy(&office).await?,
+            Task::Destroy => self.destroy(office).await?,
         }
-        office.close().await?;
         Ok(())
     }
 

@@ -1,15 +1,12 @@
 //! Requests for vouchers, and their redemption.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Capability, Plan, ProviderId, State, Verification};
 use platform::Chance;
 use roaring::RoaringBitmap;
-use sql::Tables;
-use vouchers::{CodeId, CodeStore, Error as VoucherError, FORMAT, Vouchers};
+use vouchers::{CodeId, Error as VoucherError, Vouchers};
 
-use super::{Holders, MOMENT, keys, origin, window};
+use super::{Holders, MOMENT, origin, window};
 use crate::generate::Draw;
 use engine::Error;
 use engine::embedded::Engine;
@@ -86,13 +83,7 @@ impl Holders {
         task: Task,
         engine: &Engine,
     ) -> Result<(), Error> {
-        let home = engine.store.settings().home()?;
-        let keyring = keys(&home, &*engine.clock())?;
-        let tables = Tables::open(&home.vouchers(), &FORMAT).await;
-        let codes = CodeStore::open(tables.map_err(VoucherError::from)?, &keyring).await?;
-        let registry = Arc::clone(&engine.registry);
-        let journal = Arc::clone(&engine.journal);
-        let vouchers = Vouchers::new(journal, registry, Arc::new(codes), Arc::new(keyring));
+        let vouchers = engine.store.vouchers().await?;
         match task {
             Task::Stray(who) => {
                 let accepted = "a voucher request was accepted outside its window";
@@ -101,9 +92,9 @@ impl Holders {
                 }
                 Ok(())
             }
-            Task::Ask(who) => self.ask(&vouchers, &who).await,
-            Task::Collect => self.collect(&vouchers).await,
-            Task::Show => self.show(&vouchers).await,
+            Task::Ask(who) => self.ask(vouchers, &who).await,
+            Task::Collect => self.collect(vouchers).await,
+            Task::Show => self.show(vouchers).await,
         }
     }
 
