@@ -19,8 +19,8 @@ use roaring::RoaringBitmap;
 use serde::Serialize;
 
 use crate::generate::Draw;
-use engine::embedded::Engine;
 use engine::Error;
+use engine::embedded::Engine;
 
 /// A moment before and after a boundary.
 const MOMENT: TimeDelta = TimeDelta::seconds(1);

@@ -12,8 +12,8 @@ use domain::{Capabilities, Capability, MailboxSet, Plan, State};
 use platform::{Directory, EffectKey, Mode, Platform, Right, RightsView, SetRights};
 use roaring::RoaringBitmap;
 
-use crate::provisioning::Provision;
 use crate::Error;
+use crate::provisioning::Provision;
 use crate::store::{Store, StoreSettings};
 
 /// A directory that was created.
