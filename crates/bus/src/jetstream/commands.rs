@@ -131,9 +131,13 @@ impl IncomingCommand {
 impl Incoming {
     async fn answer(self, answer: Answer) -> Result<(), Error> {
         let Self { connection, kinds, kind, message } = self;
-        let labels = [("kind", label(&kinds, &kind)), ("answer", status(&answer).to_owned())];
-        metrics::counter!("tramonto_commands_total", &labels).increment(1);
-        let id = header(message.headers.as_ref(), "ce-id");
+        // All unknown kinds are one label, or clients could create any number of them.
+        let known = kinds.iter().find(|known| known.name == kind);
+        let label = known.map_or("unknown", |known| known.name);
+        metrics::counter!("tramonto_commands_total", "kind" => label, "answer" => status(&answer))
+            .increment(1);
+        let id = message.headers.as_ref().and_then(|headers| headers.get("ce-id"));
+        let id = id.map(|id| id.as_str().to_owned());
         if answer.is_kept() {
             let mut headers = message.headers.clone().unwrap_or_default();
             headers.insert(KIND, super::dead::one_line(&kind));
@@ -146,16 +150,6 @@ impl Incoming {
         let (headers, payload) = reply_to(&connection, id.unwrap_or_default(), &answer);
         let sent = connection.client.publish_with_headers(reply, headers, payload).await;
         sent.map_err(|error| connection.unavailable(error.to_string()))
-    }
-}
-
-/// The kind as a metric label: all unknown kinds are one, or clients could create any number of
-/// labels.
-fn label(kinds: &[CommandKind], kind: &str) -> String {
-    if kinds.iter().any(|known| known.name == kind) {
-        kind.to_owned()
-    } else {
-        "unknown".to_owned()
     }
 }
 
@@ -181,10 +175,6 @@ fn reply_to(connection: &Connection, id: String, answer: &Answer) -> (HeaderMap,
     };
     let event = event.with("answers", id).with("status", status(answer));
     (headers_of(&event), event.data)
-}
-
-fn header(headers: Option<&HeaderMap>, name: &str) -> Option<String> {
-    Some(headers?.get(name)?.as_str().to_owned())
 }
 
 impl CommandSender {

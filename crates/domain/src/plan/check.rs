@@ -44,8 +44,11 @@ pub(super) fn between_sections(reader: &mut Reader<'_>, draft: &Draft) {
     if let Some(allows) = draft.in_service.as_ref().and_then(|service| service.allows.as_ref()) {
         nothing_back_unasked(reader, draft::set(allows), phases);
         vouchers(reader, allows, phases, draft.vouchers.as_ref());
-        if let Some(logs) = &draft.message_logs {
-            logs_can_be_requested(reader, draft::set(allows), phases, logs.line);
+        let logs = Capability::RequestLogs;
+        if let Some(rules) = &draft.message_logs
+            && !draft::set(allows).contains(logs)
+        {
+            opening(reader, phases, logs, "[message-logs]", rules.line);
         }
     }
     for phase in phases.iter().filter(|phase| phase.sources.as_ref().is_some_and(Vec::is_empty)) {
@@ -188,18 +191,7 @@ fn vouchers(
     if draft::set(in_service).contains(voucher) {
         return;
     }
-    // A phase with unknown capabilities may allow it.
-    let may_allow = |phase: &&DraftPhase| {
-        phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(voucher))
-    };
-    let opens = phases.iter().find(may_allow);
-    let Some(opens) = opens else {
-        let message = format!(
-            "no phase allows {voucher}; add it to a phase, or remove the section [vouchers]"
-        );
-        reader.problem(rules.line, message);
-        return;
-    };
+    let Some(opens) = opening(reader, phases, voucher, "[vouchers]", rules.line) else { return };
     if let (Some(last), Some(first)) = (&rules.last_day, &opens.from)
         && last.value < first.value
     {
@@ -226,23 +218,24 @@ fn vouchers(
     }
 }
 
-fn logs_can_be_requested(
+/// The first phase that allows the capability of a section, or may: its capabilities may be unknown.
+fn opening<'p>(
     reader: &mut Reader<'_>,
-    in_service: Capabilities,
-    phases: &[DraftPhase],
+    phases: &'p [DraftPhase],
+    capability: Capability,
+    section: &str,
     line: usize,
-) {
-    let logs = Capability::RequestLogs;
-    // A phase with unknown capabilities may allow it.
-    let may_allow = |phase: &DraftPhase| {
-        phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(logs))
-    };
-    if !in_service.contains(logs) && !phases.iter().any(may_allow) {
+) -> Option<&'p DraftPhase> {
+    let opens = phases.iter().find(|phase| {
+        phase.allows.as_ref().is_none_or(|allows| draft::set(allows).contains(capability))
+    });
+    if opens.is_none() {
         let message = format!(
-            "no phase allows {logs}; add it to a phase, or remove the section [message-logs]"
+            "no phase allows {capability}; add it to a phase, or remove the section {section}"
         );
         reader.problem(line, message);
     }
+    opens
 }
 
 /// Can a reminder be due before the last day for redemptions?
