@@ -213,7 +213,6 @@ impl Cli {
                 }
                 StoreUrl::Folder(_) | StoreUrl::Postgres(_) => None,
             };
-            args.json = cli.global.json;
         }
         Ok(cli)
     }

@@ -20,7 +20,6 @@ mod log_requests;
 mod logging;
 mod mail_logs;
 mod mailbox;
-mod mailbox_words;
 mod man;
 mod message;
 mod notices;

@@ -6,18 +6,17 @@ use crate::{Error, output};
 
 /// How a command ended, as its exit code tells scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// The command did what it was asked to do.
-    Done = 0,
+    Done,
     /// The command failed; standard error names the cause.
-    Failed = 1,
+    Failed,
     /// The command line is invalid; nothing was done.
-    Usage = 2,
+    Usage,
     /// The command did part of its work and rejected the rest.
-    Rejected = 3,
+    Rejected,
     /// The command did its work and found what it checks for.
-    Found = 4,
+    Found,
 }
 
 impl Exit {

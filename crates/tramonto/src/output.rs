@@ -1,4 +1,4 @@
-//! What a command prints: `text` and `table` for people, `json` for machines, `progress` meanwhile.
+//! What a command prints: `text` and `table` for people, JSON for machines, `progress` meanwhile.
 //!
 //! Invariant: nothing here panics. A closed pipe (`tramonto event list | head`) is an error that
 //! ends the command; [`is_closed`] recognizes it, so that nothing is printed about it.
@@ -6,9 +6,10 @@
 use std::io::{self, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use crate::Error;
 
-mod json;
 pub(crate) mod progress;
 mod table;
 pub(crate) mod text;
@@ -30,6 +31,16 @@ impl Output {
     /// Prints text that ends its own lines.
     pub fn text(&mut self, text: impl AsRef<str>) -> Result<(), Error> {
         self.0.write_all(text.as_ref().as_bytes()).map_err(failed)
+    }
+
+    /// Prints one JSON document over several lines, for people and `jq`.
+    pub fn document(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        self.line(serde_json::to_string_pretty(value).map_err(|error| failed(error.into()))?)
+    }
+
+    /// Prints one JSON object on one line.
+    pub fn object(&mut self, value: &impl Serialize) -> Result<(), Error> {
+        self.line(serde_json::to_string(value).map_err(|error| failed(error.into()))?)
     }
 
     /// Flushes what was printed.

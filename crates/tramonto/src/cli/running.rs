@@ -44,9 +44,6 @@ pub struct RehearseArgs {
     /// The store to keep, if `--store` is on the command line.
     #[arg(skip)]
     pub store: Option<PathBuf>,
-    /// Whether the report is JSON.
-    #[arg(skip)]
-    pub json: bool,
 }
 
 /// How the engine runs.

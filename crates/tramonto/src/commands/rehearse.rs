@@ -17,11 +17,11 @@ use bars::Bars;
 use print::Report;
 
 /// Runs the programme through under a virtual clock.
-pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<ExitCode, Error> {
+pub(super) async fn execute(args: RehearseArgs, global: &Global) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let plan = super::plan_or_default(args.plan.as_deref())?;
     let folder = Folder::new(args.store.clone())?;
-    let mut bars = Bars::new(args.json);
+    let mut bars = Bars::new(global.json);
     let generated = Population::Generated(args.registrations.unwrap_or(REGISTRATIONS));
     let script = Script {
         plan,
@@ -35,7 +35,7 @@ pub(super) async fn execute(args: RehearseArgs, _global: &Global) -> Result<Exit
     let outcome = Box::pin(rehearse(&Home::new(folder.path()), script, &mut bars)).await?;
     let holds = outcome.holds();
     let report = Report { outcome, speeds: bars.finish(), took: begun.elapsed(), kept: args.store };
-    report.print(args.json)?;
+    report.print(global.json)?;
     Ok(if holds { Exit::Done.into() } else { Exit::Found.into() })
 }
 

@@ -114,29 +114,20 @@ async fn show(mailbox: &Target, global: &Global) -> Result<(), Error> {
     store.close().await?;
     let (mailbox, status) = found?;
     let (state, more) = standing(&status);
-    if global.json {
-        return Output::open().object(&json!({
-            "mailbox": mailbox,
-            "voucher": status.voucher,
-            "state": state,
-            "issue": status.issue,
-            "delivered": status.delivered,
-            "redeem_by": status.redeem_by,
-            "free_through": status.free_through,
-            "detail": more,
-        }));
-    }
-    let mut out = Output::open();
-    out.line(format!("voucher {} of mailbox {}: {state}{more}", status.voucher, mailbox))?;
+    let told = json!({ "mailbox": mailbox, "voucher": status.voucher, "state": state,
+        "issue": status.issue, "delivered": status.delivered, "redeem_by": status.redeem_by,
+        "free_through": status.free_through, "detail": more });
+    let mut lines = vec![format!("voucher {} of mailbox {mailbox}: {state}{more}", status.voucher)];
     if status.issue > 0 {
         let delivery = if status.delivered { "" } else { ", delivery not recorded" };
-        out.line(format!("code number {}{delivery}", status.issue))?;
+        lines.push(format!("code number {}{delivery}", status.issue));
     }
     match (status.free_through, status.redeem_by) {
-        (Some(day), _) => out.line(format!("its mailbox is free through {day}")),
-        (None, Some(day)) => out.line(format!("it can be redeemed through {day}")),
-        (None, None) => Ok(()),
+        (Some(day), _) => lines.push(format!("its mailbox is free through {day}")),
+        (None, Some(day)) => lines.push(format!("it can be redeemed through {day}")),
+        (None, None) => {}
     }
+    act::print(&told, lines.join("\n"), global)
 }
 
 /// The name of a state, and its details.
