@@ -218,7 +218,7 @@ fn vouchers(
     }
 }
 
-/// The first phase that allows the capability of a section, or may: its capabilities may be unknown.
+/// The first phase that allows the capability of a section, or may, if what it allows is unknown.
 fn opening<'p>(
     reader: &mut Reader<'_>,
     phases: &'p [DraftPhase],
