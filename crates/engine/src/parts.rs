@@ -144,6 +144,7 @@ impl PartKind {
     pub(crate) fn lease(self) -> Option<&'static str> {
         match self {
             Self::Provision => Some("directory"),
+            // Their own leases, claimed here too, tell a standby from an idle process.
             Self::Table => Some(Table::LEASE),
             Self::Relay => Some(Relay::LEASE),
             Self::Sweep | Self::Reconcile | Self::Notices | Self::Canaries | Self::Sessions => {

@@ -96,7 +96,7 @@ impl Holders {
         if self.asking == Chance::NEVER || self.schedule.is_some() {
             return Ok(());
         }
-        // Made now, so that they are valid at the rehearsed time.
+        // The keys are made now, so that they are valid at the rehearsed time.
         let folder = engine.store.settings().home()?.keys();
         drop(Keyring::open_or_make(&folder, engine.journal.now(), &mut SysRng)?);
         let mut draw = Draw::new(self.seed);

@@ -29,7 +29,7 @@ pub async fn load(
         progress,
     };
     let reason = "rehearsal".parse::<Reason>().map_err(Error::Invalid)?;
-    let done = store.run(action, &Caller::new("tramonto", Some(reason))).await?;
+    let done = Box::pin(store.run(action, &Caller::new("tramonto", Some(reason)))).await?;
     store.close().await?;
     Ok(done.result)
 }

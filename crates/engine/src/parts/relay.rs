@@ -27,7 +27,6 @@ pub(super) async fn build(context: &Context) -> Result<Relay, Error> {
 
 #[async_trait]
 impl Part for Relay {
-    /// The relay's own lease: claimed here too, which tells a standby from an idle relay.
     async fn tick(&mut self, _now: DateTime<Utc>) -> Result<Progress, Error> {
         Ok(Self::tick(self).await?.into())
     }

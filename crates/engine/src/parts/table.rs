@@ -19,8 +19,6 @@ pub(super) async fn build(context: &Context) -> Result<Table, Error> {
 
 #[async_trait]
 impl Part for Table {
-    /// The table's own lease: claimed here too, so that the holder is known while there is nothing
-    /// to do.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<Progress, Error> {
         let tick = Self::tick(self, now).await?;
         self.measure(now).await?;
