@@ -1,8 +1,8 @@
 use chrono::{DateTime, Utc};
-use domain::{Capabilities, Capability, MailboxSet, PhaseId, ProgrammeId};
+use domain::{Capabilities, MailboxSet, PhaseId, ProgrammeId};
 
-/// The reason of a change of rights; with a mailbox and a capability it is the idempotency key of
-/// one effect.
+/// The reason of a change of rights; with the position at which it was decided, a mailbox and a
+/// capability it is the idempotency key of one effect.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct EffectKey {
     /// The programme.
@@ -11,21 +11,6 @@ pub struct EffectKey {
     pub revision: u32,
     /// The phase; `None` for a hold, a withdrawal, or another decision about single mailboxes.
     pub phase: Option<PhaseId>,
-    /// The position of the drift that this repairs: a repair is another effect than the one that
-    /// was undone. `None` for the first effect.
-    pub repairs: Option<u64>,
-}
-
-impl EffectKey {
-    /// The idempotency key of one effect, e.g. `cec-pac/1/receive-only/send/4711`, and of its
-    /// repair `cec-pac/1/receive-only/send/4711/815`.
-    ///
-    /// Keys are unique: no part contains a slash, and no phase is named `-`.
-    pub fn key(&self, number: u32, capability: Capability) -> String {
-        let phase = self.phase.as_ref().map_or("-", PhaseId::as_str);
-        let key = format!("{}/{}/{phase}/{capability}/{number}", self.programme, self.revision);
-        self.repairs.map_or_else(|| key.clone(), |found_at| format!("{key}/{found_at}"))
-    }
 }
 
 /// The new state of a capability.

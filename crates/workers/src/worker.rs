@@ -125,7 +125,8 @@ impl Worker {
             return Ok(None);
         };
         let (wanted, decided_at): (&RoaringBitmap, u64) = (&order.mailboxes, snapshot.position());
-        let assign = |(task, mailboxes, repairs): (Task, RoaringBitmap, Option<u64>)| {
+        let assign = |task: Task| {
+            let mailboxes = &task.mailboxes & wanted;
             let confirm = match task.change {
                 Change::Close { .. } => armed(state, &task, now) & &mailboxes,
                 Change::Restore | Change::Arm { .. } | Change::Issue => RoaringBitmap::new(),
@@ -135,7 +136,6 @@ impl Worker {
                     programme: order.programme.clone(),
                     revision: state.programme.revision(),
                     phase: task.phase,
-                    repairs,
                 },
                 change: task.change,
                 capabilities: task.capabilities,
@@ -150,16 +150,7 @@ impl Worker {
             let ordered = !task.capabilities.intersection(order.effects).is_empty();
             ordered && task.capabilities.is_subset(takes)
         };
-        // A repair of drift is an effect of its own, even if the same right is removed again.
-        let split = |task: Task| {
-            let mailboxes = &task.mailboxes & wanted;
-            let repair = state.drift.under_repair(task.capabilities, &mailboxes);
-            let (found_at, drifting) =
-                repair.map_or_else(Default::default, |(at, set)| (Some(at), set));
-            let rest = &mailboxes - &drifting;
-            [(task.clone(), rest, None), (task, drifting, found_at)]
-        };
-        let assignments = tasks.filter(takes).flat_map(split).map(assign);
+        let assignments = tasks.filter(takes).map(assign);
         let assignments = assignments.filter(|task| !task.mailboxes.is_empty());
         Ok(Some((assignments.collect(), plan.retry)))
     }

@@ -100,7 +100,6 @@ async fn problems(of_the_second: Vec<Event>) -> Vec<String> {
             programme: plan.programme.clone(),
             revision: 1,
             phase: Some(receive_only()),
-            repairs: None,
         },
         mailboxes: 0.into(),
         capabilities: removed(),

@@ -53,27 +53,6 @@ impl Drift {
         self.last.as_deref()
     }
 
-    /// The mailboxes with drift under repair in one of the capabilities, and the log position of
-    /// the newest such drift; `None` if there is none.
-    pub fn under_repair(
-        &self,
-        capabilities: Capabilities,
-        among: &RoaringBitmap,
-    ) -> Option<(u64, RoaringBitmap)> {
-        let these = self.open.iter().filter(|open| {
-            open.repair
-                && capabilities.contains(open.capability)
-                && !open.mailboxes.is_disjoint(among)
-        });
-        these.fold(None, |all: Option<(u64, RoaringBitmap)>, open| {
-            let these = &open.mailboxes & among;
-            Some(match all {
-                Some((at, all)) => (at.max(open.found_at), all | these),
-                None => (open.found_at, these),
-            })
-        })
-    }
-
     pub(super) fn check(&mut self, event: &DriftChecked, recorded_at: DateTime<Utc>) {
         self.answered = self.answered.max(event.scheduled_for);
         self.last = Some(Box::new((recorded_at, event.clone())));

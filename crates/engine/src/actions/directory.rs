@@ -74,7 +74,6 @@ fn calls(state: &State, plan: &Plan, now: chrono::DateTime<chrono::Utc>) -> Vec<
         programme: plan.programme.clone(),
         revision: state.programme.revision(),
         phase: None,
-        repairs: None,
     };
     let rights = &state.rights;
     let call = |capability: Capability, mailboxes: RoaringBitmap, right| SetRights {

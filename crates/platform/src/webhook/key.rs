@@ -67,7 +67,6 @@ mod tests {
                 programme: "cec-pac".parse().unwrap(),
                 revision: 1,
                 phase: Some("receive-only".parse().unwrap()),
-                repairs: None,
             },
             mailboxes: MailboxSet::new(),
             capabilities: Capabilities::OF_PLATFORM,

@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{Capabilities, Capability, MailboxSet};
-use platform::{
-    Actual, Answer, EffectKey, Error, Known, Layer, Limits, Pace, Paced, Platform, SetRights,
-};
+use platform::{Actual, Answer, Error, Known, Layer, Limits, Pace, Paced, Platform, SetRights};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -185,30 +183,4 @@ async fn a_paced_platform_paces_changes_and_questions_alike() {
     assert_eq!(platform.inner().inner().most.load(Ordering::SeqCst), 3);
     let taken = begun.elapsed();
     assert!(Duration::from_secs(10) <= taken && taken < Duration::from_secs(11), "{taken:?}");
-}
-
-#[test]
-fn effect_keys_differ_where_effects_do() {
-    let key = |programme: &str, revision, phase: Option<&str>| EffectKey {
-        programme: programme.parse().unwrap(),
-        revision,
-        phase: phase.map(|phase| phase.parse().unwrap()),
-        repairs: None,
-    };
-    let repair =
-        |found_at| EffectKey { repairs: Some(found_at), ..key("cec-pac", 1, Some("receive-only")) };
-    let key_of_a_phase = key("cec-pac", 1, Some("receive-only"));
-    assert_eq!(key_of_a_phase.key(4711, SEND), "cec-pac/1/receive-only/send/4711");
-    let others = [
-        repair(815).key(4711, SEND),
-        repair(816).key(4711, SEND),
-        key_of_a_phase.key(4711, Capability::Modify),
-        key_of_a_phase.key(471, SEND),
-        key("cec-pac", 11, Some("receive-only")).key(4711, SEND),
-        key("cec-pac", 1, None).key(4711, SEND),
-        key("cec", 1, Some("receive-only")).key(4711, SEND),
-    ];
-    let different: std::collections::BTreeSet<_> = others.iter().collect();
-    assert_eq!(different.len(), others.len());
-    assert!(!others.contains(&key_of_a_phase.key(4711, SEND)));
 }

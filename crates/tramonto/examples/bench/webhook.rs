@@ -90,7 +90,6 @@ pub(crate) async fn measure(report: &mut Report) -> Fallible<()> {
                 programme: programme.clone(),
                 revision: 1,
                 phase: Some("receive-only".parse()?),
-                repairs: None,
             },
             mailboxes: (first..MAILBOXES.min(first + CALL)).collect(),
             capabilities: Capabilities::from(Capability::Send).with(Capability::Modify),

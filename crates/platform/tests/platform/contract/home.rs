@@ -350,7 +350,6 @@ pub(crate) fn key() -> EffectKey {
         programme: "cec-pac".parse().unwrap(),
         revision: 1,
         phase: Some("receive-only".parse().unwrap()),
-        repairs: None,
     }
 }
 
