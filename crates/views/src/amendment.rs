@@ -1,7 +1,7 @@
 //! Preview of an amendment: its differences from the plan in force, phase by phase.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Capabilities, Capability, PhaseId, Plan, State, population, utc};
+use domain::{Capabilities, PhaseId, Plan, State, population, utc};
 use serde::Serialize;
 
 /// The effects of an amendment, derived from the sets; a preview changes nothing.
@@ -91,25 +91,22 @@ impl PhaseChange {
 }
 
 fn change(state: &State, plan: &Plan, next: &Plan, id: &PhaseId) -> PhaseChange {
-    let place = |plan: &Plan| plan.phases.iter().position(|phase| phase.id == *id);
-    let (now, then) = (place(plan), place(next));
-    let removes = |plan: &Plan, place: Option<usize>| {
+    let removes = |plan: &Plan| {
+        let place = plan.phases.iter().position(|phase| phase.id == *id);
         place.map_or(Capabilities::NONE, |place| plan.removes(place))
     };
-    let (removes_now, removes_then) = (removes(plan, now), removes(next, then));
+    let (removes_now, removes_then) = (removes(plan), removes(next));
     let started = state.phases.get(id);
     let touched = |removes: Capabilities| match started {
         Some(started) => (*started.event.population).clone(),
         None => population(&state.rights, removes),
     };
     let (set_now, set_then) = (touched(removes_now), touched(removes_then));
-    let from = |plan: &Plan, place: Option<usize>| {
-        place.and_then(|place| plan.phases.get(place)).map(|phase| phase.from)
-    };
+    let from = |plan: &Plan| plan.phase(id).map(|phase| phase.from);
     PhaseChange {
         phase: id.clone(),
-        from_now: from(plan, now),
-        from_then: from(next, then),
+        from_now: from(plan),
+        from_then: from(next),
         started: started.is_some(),
         removes_now,
         removes_then,
@@ -159,23 +156,14 @@ fn notices(state: &State, plan: &Plan, next: &Plan, now: DateTime<Utc>) -> Vec<S
         let then = next.ends_at(capability, now);
         for (until, armed) in state.rights.armed(capability) {
             if until > now && then != Some(until) && plan.ends_at(capability, now) == Some(until) {
-                notices.push(rearmed(capability, until, armed.len(), then));
+                let (armed, until) = (armed.len(), utc(until));
+                let then = then.map_or("without an end".to_owned(), utc);
+                notices.push(format!(
+                    "the platform is armed for {armed} mailboxes: {capability} ends at {until}; it \
+                     is re-armed ({then}), which requires a running engine before that instant"
+                ));
             }
         }
     }
     notices
-}
-
-fn rearmed(
-    capability: Capability,
-    until: DateTime<Utc>,
-    armed: u64,
-    then: Option<DateTime<Utc>>,
-) -> String {
-    let then = then.map_or("without an end".to_owned(), utc);
-    format!(
-        "the platform is armed for {armed} mailboxes: {capability} ends at {}; it is re-armed \
-         ({then}), which requires a running engine before that instant",
-        utc(until)
-    )
 }
