@@ -3,12 +3,13 @@
 mod bars;
 mod print;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use rehearsal::generate::REGISTRATIONS;
 use rehearsal::{Population, Script, rehearse};
+use tempfile::TempDir;
 
 use crate::cli::{Global, RehearseArgs};
 use crate::exit::Exit;
@@ -20,7 +21,7 @@ use print::Report;
 pub(super) async fn execute(args: RehearseArgs, global: &Global) -> Result<ExitCode, Error> {
     let begun = Instant::now();
     let plan = super::plan_or_default(args.plan.as_deref())?;
-    let folder = Folder::new(args.store.clone())?;
+    let (folder, _guard) = folder(args.store.as_ref())?;
     let mut bars = Bars::new(global.json);
     let generated = Population::Generated(args.registrations.unwrap_or(REGISTRATIONS));
     let script = Script {
@@ -32,35 +33,22 @@ pub(super) async fn execute(args: RehearseArgs, global: &Global) -> Result<ExitC
         crash_every: args.crash_every,
         seed: args.seed,
     };
-    let outcome = Box::pin(rehearse(&Home::new(folder.path()), script, &mut bars)).await?;
+    let outcome = Box::pin(rehearse(&Home::new(folder), script, &mut bars)).await?;
     let holds = outcome.holds();
     let report = Report { outcome, speeds: bars.finish(), took: begun.elapsed(), kept: args.store };
     report.print(global.json)?;
     Ok(if holds { Exit::Done.into() } else { Exit::Found.into() })
 }
 
-/// The folder of a rehearsal's store: one that was named, or one that is deleted afterwards.
-enum Folder {
-    Kept(PathBuf),
-    Deleted(tempfile::TempDir),
-}
-
-impl Folder {
-    fn new(kept: Option<PathBuf>) -> Result<Self, Error> {
-        if let Some(folder) = kept {
-            return Ok(Self::Kept(folder));
-        }
-        let made = tempfile::Builder::new().prefix("tramonto-rehearsal-").tempdir();
-        made.map(Self::Deleted).map_err(Error::file(
-            std::env::temp_dir(),
-            "cannot create a temporary folder; name a folder with --store",
-        ))
+/// The folder that was named, or a temporary one, which is deleted with its guard.
+fn folder(named: Option<&PathBuf>) -> Result<(PathBuf, Option<TempDir>), Error> {
+    if let Some(folder) = named {
+        return Ok((folder.clone(), None));
     }
-
-    fn path(&self) -> &Path {
-        match self {
-            Self::Kept(folder) => folder,
-            Self::Deleted(folder) => folder.path(),
-        }
-    }
+    let made = tempfile::Builder::new().prefix("tramonto-rehearsal-").tempdir();
+    let made = made.map_err(Error::file(
+        std::env::temp_dir(),
+        "cannot create a temporary folder; name a folder with --store",
+    ))?;
+    Ok((made.path().to_owned(), Some(made)))
 }
