@@ -12,7 +12,7 @@ use eventstore::{Append, Appended, EventStore};
 use tokio_util::sync::CancellationToken;
 
 #[path = "../../../../tests/src/log_layer.rs"]
-mod log_layer;
+pub(crate) mod log_layer;
 
 use log_layer::{Layered, LogLayer};
 

@@ -1,12 +1,32 @@
 //! The sender with dates, pauses and amendments, and a mailer that accepts everything.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::{Event, NoticesDeferred, PlanAdopted, ProgrammePaused};
+use domain::{Event, NoticesDeferred, PlanAdopted, ProgrammePaused, ProgrammeResumed};
+use eventstore::EventStore;
 use tokio_util::sync::CancellationToken;
 use workers::notices::{Sender, Sink};
 
+use crate::fuse::log_layer::{Layered, LogLayer};
 use crate::notices::given::{World, notice, utc};
+
+/// A log that counts its calls.
+struct Counting {
+    log: Arc<dyn EventStore>,
+    calls: Arc<AtomicU64>,
+}
+
+impl LogLayer for Counting {
+    fn log(&self) -> Arc<dyn EventStore> {
+        Arc::clone(&self.log)
+    }
+
+    fn passes(&self) -> Result<(), eventstore::Error> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
 
 async fn settle(world: &World) {
     let mut sender = world.sender(Arc::new(Sink));
@@ -69,4 +89,24 @@ async fn a_paused_programme_and_a_stopped_sender_send_nothing() {
     world.record(Event::ProgrammePaused(ProgrammePaused {})).await;
     settle(&world).await;
     assert_eq!(world.log().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_idle_tick_reads_the_end_of_the_log_only() {
+    let world = World::with(4).await;
+    world.record(Event::ProgrammePaused(ProgrammePaused {})).await;
+    let calls = Arc::<AtomicU64>::default();
+    let log = Counting { log: Arc::clone(&world.store), calls: Arc::clone(&calls) };
+    let journal = world.journal_on(Arc::new(Layered(log)));
+    let mut sender = Sender::new(journal, Arc::new(Sink), CancellationToken::new(), 1);
+    assert_eq!(sender.tick().await.unwrap().progress, 0);
+    calls.store(0, Ordering::SeqCst);
+    for _ in 0..3 {
+        assert_eq!(sender.tick().await.unwrap().progress, 0);
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+    // Another process resumes the programme: the next tick sees it.
+    world.record(Event::ProgrammeResumed(ProgrammeResumed {})).await;
+    while sender.tick().await.unwrap().progress > 0 {}
+    assert_eq!(world.account().await.sent.len(), 4);
 }
