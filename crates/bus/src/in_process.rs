@@ -50,7 +50,7 @@ struct Orders {
 struct Entry {
     order: Arc<WorkOrder>,
     deliveries: u32,
-    place: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl InProcess {
@@ -76,7 +76,11 @@ impl WorkQueue for InProcess {
         let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else {
             return Err(Error::Closed);
         };
-        shared.orders().ready.push_back(Entry { order: Arc::new(order), deliveries: 0, place });
+        shared.orders().ready.push_back(Entry {
+            order: Arc::new(order),
+            deliveries: 0,
+            _place: place,
+        });
         shared.changed.notify_waiters();
         Ok(())
     }
@@ -170,24 +174,22 @@ impl Orders {
     }
 }
 
-/// An order in flight; it has no slot any more once it was answered.
+/// An order in flight; it has no entry any more once it was answered.
 struct InHand {
     order: Arc<WorkOrder>,
     deliveries: u32,
-    place: Option<OwnedSemaphorePermit>,
+    entry: Option<Entry>,
     queue: InProcess,
 }
 
 impl InHand {
     fn new(entry: Entry, queue: InProcess) -> Self {
-        let Entry { order, deliveries, place } = entry;
-        Self { order, deliveries, place: Some(place), queue }
+        let (order, deliveries) = (Arc::clone(&entry.order), entry.deliveries);
+        Self { order, deliveries, entry: Some(entry), queue }
     }
 
     fn hand_back(&mut self, delay: Duration) {
-        if let Some(place) = self.place.take() {
-            let order = Arc::clone(&self.order);
-            let entry = Entry { order, deliveries: self.deliveries, place };
+        if let Some(entry) = self.entry.take() {
             self.queue.shared.hand_back(entry, delay);
         }
     }
@@ -204,7 +206,7 @@ impl Delivery for InHand {
     }
 
     async fn ack(mut self: Box<Self>) -> Result<(), Error> {
-        if self.place.take().is_some() {
+        if self.entry.take().is_some() {
             let mut orders = self.queue.shared.orders();
             orders.in_flight = orders.in_flight.saturating_sub(1);
         }
