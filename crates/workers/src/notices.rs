@@ -14,7 +14,7 @@ mod sender;
 mod sink;
 
 pub use bounce::{Bounce, NotABounce};
-pub use mailer::{Batch, BatchOutcome, Contact, ContactLookup, Mailer};
+pub use mailer::{Batch, Contact, ContactLookup, Mailer, Outcomes};
 pub use relay::{RelayMailer, RelaySettings};
 pub use sender::Sender;
 pub use sink::Sink;

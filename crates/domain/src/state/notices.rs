@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::snapshot::{Named, named};
 use super::split_by_attempts;
-use crate::{Event, MailboxSet, NoticeRule, NoticesClaimed, NoticesDeferred, PhaseId, Plan};
+use crate::{Event, NoticeRule, NoticesClaimed, NoticesDeferred, PhaseId, Plan};
 
 /// The state of one notice.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ impl Notices {
 
 impl NoticeState {
     /// The mailboxes by the number of attempts so far.
-    pub fn by_attempts(&self, mailboxes: &MailboxSet) -> BTreeMap<u32, RoaringBitmap> {
+    pub fn by_attempts(&self, mailboxes: &RoaringBitmap) -> BTreeMap<u32, RoaringBitmap> {
         split_by_attempts(mailboxes, self.waiting.iter().map(|it| (it.attempts, &*it.mailboxes)))
     }
 

@@ -24,9 +24,8 @@ pub trait Mailer: Send + Sync {
     /// is claimed, so that an outage of the relay claims nothing.
     async fn ready(&self) -> Result<(), String>;
 
-    /// Delivers the notices one by one until the batch's deadline. Every mailbox is in exactly one
-    /// outcome.
-    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome>;
+    /// Delivers the notices one by one until the batch's deadline.
+    async fn deliver(&self, batch: &Batch<'_>) -> Outcomes;
 }
 
 /// Notices to be delivered.
@@ -49,14 +48,8 @@ pub struct Batch<'a> {
     pub stop: &'a CancellationToken,
 }
 
-/// The outcome for some mailboxes of a batch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BatchOutcome {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// The mailboxes.
-    pub mailboxes: MailboxSet,
-}
+/// The mailboxes of a batch by outcome; each is in exactly one of the sets.
+pub type Outcomes = BTreeMap<Outcome, RoaringBitmap>;
 
 /// Looks up addresses at the moment a letter is written.
 #[async_trait]
@@ -75,19 +68,4 @@ pub struct Contact {
     pub address: String,
     /// The address that the holder named for notices.
     pub notify: Option<String>,
-}
-
-/// Groups mailboxes by outcome.
-#[derive(Default)]
-pub(super) struct Tally(BTreeMap<Outcome, RoaringBitmap>);
-
-impl Tally {
-    pub(super) fn add(&mut self, outcome: Outcome, number: u32) {
-        self.0.entry(outcome).or_default().insert(number);
-    }
-
-    pub(super) fn outcomes(self) -> Vec<BatchOutcome> {
-        let outcome = |(outcome, set)| BatchOutcome { outcome, mailboxes: MailboxSet::from(set) };
-        self.0.into_iter().map(outcome).collect()
-    }
 }

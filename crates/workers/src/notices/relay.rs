@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use super::letter;
-use super::mailer::{Batch, BatchOutcome, ContactLookup, Mailer, Tally};
+use super::mailer::{Batch, ContactLookup, Mailer, Outcomes};
 
 /// How long letters of a batch are begun.
 const TIME_LIMIT: Duration = Duration::from_mins(5);
@@ -45,7 +45,7 @@ pub struct RelayMailer {
 /// The letters of a batch, shared by the connections.
 struct Queue {
     letters: Mutex<VecDeque<(u32, Letter)>>,
-    tally: Mutex<Tally>,
+    outcomes: Mutex<Outcomes>,
     /// The relay is unusable: the rest is not tried.
     lost: AtomicBool,
 }
@@ -81,7 +81,7 @@ impl RelayMailer {
             if matches!(outcome, Outcome::NotTried { .. }) {
                 queue.lost.store(true, Ordering::Relaxed);
             }
-            queue.tally.lock().await.add(outcome, number);
+            queue.outcomes.lock().await.entry(outcome).or_default().insert(number);
         }
     }
 }
@@ -103,16 +103,20 @@ impl Mailer for RelayMailer {
         }
     }
 
-    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome> {
+    async fn deliver(&self, batch: &Batch<'_>) -> Outcomes {
         let contacts = match self.contacts.contacts(batch.mailboxes).await {
             Ok(contacts) => contacts,
             Err(error) => {
                 tracing::warn!("cannot look up addresses: {error}");
                 let outcome = Outcome::NotTried { cause: "registry-out-of-reach".to_owned() };
-                return vec![BatchOutcome { outcome, mailboxes: batch.mailboxes.clone() }];
+                return Outcomes::from([(outcome, batch.mailboxes.clone().into_inner())]);
             }
         };
-        let mut tally = Tally::default();
+        let mut outcomes = Outcomes::new();
+        let mut unreachable = |cause: &str, number| {
+            let outcome = Outcome::Unreachable { cause: cause.to_owned() };
+            outcomes.entry(outcome).or_default().insert(number);
+        };
         let mut missing = batch.mailboxes.clone().into_inner();
         let mut letters = VecDeque::with_capacity(contacts.len());
         for contact in contacts {
@@ -122,20 +126,18 @@ impl Mailer for RelayMailer {
             }
             match letter::write(batch, &self.settings.from, &contact) {
                 Ok(letter) => letters.push_back((contact.number, letter)),
-                Err(cause) => {
-                    tally.add(Outcome::Unreachable { cause: cause.to_owned() }, contact.number);
-                }
+                Err(cause) => unreachable(cause, contact.number),
             }
         }
         for number in missing {
-            tally.add(Outcome::Unreachable { cause: "not-in-registry".to_owned() }, number);
+            unreachable("not-in-registry", number);
         }
         let queue = Queue {
             letters: Mutex::new(letters),
-            tally: Mutex::new(tally),
+            outcomes: Mutex::new(outcomes),
             lost: AtomicBool::new(false),
         };
         join_all(self.connections.iter().map(|one| self.drain(one, &queue, batch))).await;
-        queue.tally.into_inner().outcomes()
+        queue.outcomes.into_inner()
     }
 }

@@ -17,7 +17,7 @@ use roaring::RoaringBitmap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::mailer::{Batch, BatchOutcome, Mailer};
+use super::mailer::{Batch, Mailer, Outcomes};
 use crate::Error;
 
 /// How long a claim outlives the mailer's time limit: any letter begun before the deadline has
@@ -39,7 +39,7 @@ pub struct Sender {
     stop: CancellationToken,
     jitter: ChaCha8Rng,
     /// Outcomes of a claim that could not be recorded yet.
-    unrecorded: Option<(PhaseId, Vec<BatchOutcome>)>,
+    unrecorded: Option<(PhaseId, Outcomes)>,
     backoff: TimeDelta,
     backoff_until: Option<DateTime<Utc>>,
 }
@@ -201,10 +201,10 @@ impl Sender {
             let progress = snapshot.notices.get(notice);
             outcomes
                 .iter()
-                .flat_map(|one| {
-                    let split = progress.map(|progress| progress.by_attempts(&one.mailboxes));
+                .flat_map(|(outcome, mailboxes)| {
+                    let split = progress.map(|progress| progress.by_attempts(mailboxes));
                     let split = split.unwrap_or_default();
-                    recorder.events(&one.outcome, split)
+                    recorder.events(outcome, split)
                 })
                 .collect::<Vec<_>>()
         };
@@ -241,9 +241,9 @@ impl Sender {
 
 /// A cause if the relay accepted nothing of a batch: then the relay or its configuration is at
 /// fault, and a pause keeps the remaining notices from being refused too.
-fn refusal(outcomes: &[BatchOutcome]) -> Option<String> {
+fn refusal(outcomes: &Outcomes) -> Option<String> {
     let mut cause = None;
-    for BatchOutcome { outcome, .. } in outcomes {
+    for outcome in outcomes.keys() {
         match outcome {
             Outcome::Accepted => return None,
             Outcome::Unreachable { .. } => {}
@@ -257,8 +257,8 @@ fn refusal(outcomes: &[BatchOutcome]) -> Option<String> {
 }
 
 /// Counts recorded outcomes.
-fn count(notice: &PhaseId, outcomes: &[BatchOutcome]) {
-    for BatchOutcome { outcome, mailboxes } in outcomes {
+fn count(notice: &PhaseId, outcomes: &Outcomes) {
+    for (outcome, mailboxes) in outcomes {
         let outcome = match outcome {
             Outcome::Accepted => "sent",
             Outcome::Deferred { .. } => "deferred",

@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use mail::Outcome;
 
-use super::mailer::{Batch, BatchOutcome, Mailer};
+use super::mailer::{Batch, Mailer, Outcomes};
 
 /// Accepts every notice without writing it, for rehearsals.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,7 +23,7 @@ impl Mailer for Sink {
         Ok(())
     }
 
-    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome> {
-        vec![BatchOutcome { outcome: Outcome::Accepted, mailboxes: batch.mailboxes.clone() }]
+    async fn deliver(&self, batch: &Batch<'_>) -> Outcomes {
+        Outcomes::from([(Outcome::Accepted, batch.mailboxes.clone().into_inner())])
     }
 }

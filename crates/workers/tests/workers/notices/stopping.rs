@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use mail::Outcome;
 use tokio_util::sync::CancellationToken;
-use workers::notices::{Batch, BatchOutcome, Mailer, Sender};
+use workers::notices::{Batch, Mailer, Outcomes, Sender};
 
 use crate::fuse::{Fuse, StoppingLog};
 use crate::notices::given::World;
@@ -39,12 +39,12 @@ impl Mailer for Relay {
         Ok(())
     }
 
-    async fn deliver(&self, batch: &Batch<'_>) -> Vec<BatchOutcome> {
+    async fn deliver(&self, batch: &Batch<'_>) -> Outcomes {
         for number in batch.mailboxes.iter() {
             *self.taken.lock().unwrap().entry(number).or_default() += 1;
             self.fuse.step().await;
         }
-        vec![BatchOutcome { outcome: Outcome::Accepted, mailboxes: batch.mailboxes.clone() }]
+        Outcomes::from([(Outcome::Accepted, batch.mailboxes.clone().into_inner())])
     }
 }
 
