@@ -27,7 +27,7 @@ bench *ARGS:
     cargo build --release -p tramonto --bins --example bench
     cargo run --release -p tramonto --example bench -- {{ARGS}}
 
-# Write docs/reference anew from the code.
+# Regenerate docs/reference from the code.
 reference:
     UPDATE=1 cargo test -q -p tramonto --test cli reference
 

@@ -54,26 +54,26 @@ def verify(secrets, headers, body, now):
     """Standard Webhooks: HMAC-SHA256 over id.timestamp.body, and not too long ago."""
     message, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not re.fullmatch(r"[0-9]{1,12}", timestamp) or abs(now - int(timestamp)) > WINDOW:
-        raise Refused(401, "the request's timestamp is missing, or too far from our clock")
+        raise Refused(401, "webhook-timestamp is missing or outside the time window")
     signed = f"{message}.{timestamp}.".encode() + body
     ours = [base64.b64encode(hmac.digest(secret, signed, "sha256")) for secret in secrets]
     theirs = [part[3:] for part in headers.get("webhook-signature", "").split() if part.startswith("v1,")]
     if not any(hmac.compare_digest(one, other.encode()) for one in ours for other in theirs):
-        raise Refused(401, "no signature of the request is by our secret")
+        raise Refused(401, "no signature matches a secret")
 
 
 def instant(text):
     """Milliseconds since 1970 of an instant in UTC, such as 2015-03-17T23:00:00.500Z."""
     form = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,3}))?Z", text)
     if not form:
-        raise Refused(422, "until is no instant in UTC with milliseconds at most")
+        raise Refused(422, "until is not an instant in UTC with at most millisecond precision")
     whole = datetime.datetime.strptime(form[1], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=datetime.timezone.utc)
     return round(whole.timestamp()) * 1000 + int((form[2] or "0").ljust(3, "0"))
 
 
 def of_ours(names):
     if not names or not set(names) <= set(CAPABILITIES):
-        raise Refused(422, f"capabilities are some of {', '.join(CAPABILITIES)}")
+        raise Refused(422, f"unknown capability; expected {', '.join(CAPABILITIES)}")
     return names
 
 
@@ -190,7 +190,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             length = int(self.headers.get("content-length") or -1)
             if not 0 <= length <= LONGEST:
-                raise Refused(413, "the request is too long, or does not say how long it is")
+                raise Refused(413, "the request is too large or has no content-length")
             status, answer = 200, self.answer(self.rfile.read(length))
         except Refused as problem:
             status, answer = problem.status, {"problem": str(problem)}
@@ -212,14 +212,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         operations = {"/rights": mailboxes.set, "/rights/query": mailboxes.read, "/mailboxes/query": mailboxes.known}
         operation = operations.get(self.path)
         if operation is None:
-            raise Refused(404, "there is no such operation")
+            raise Refused(404, "unknown operation")
         try:
             request = json.loads(body)
             if operation == mailboxes.set and not key:
-                raise Refused(400, "a request that changes something has an idempotency key")
+                raise Refused(400, "idempotency-key is missing")
             return mailboxes.transaction(lambda: operation(request, key))
         except (ValueError, KeyError, TypeError) as problem:
-            raise Refused(400, f"the request is not as openapi.json has it ({type(problem).__name__})")
+            raise Refused(400, f"the request does not match openapi.json ({type(problem).__name__})")
 
     def log_message(self, form, *values):
         """Logs paths and statuses only: addresses are personal data."""

@@ -1,6 +1,6 @@
 //! The servers that services share: the database and the bus, found in any order of start.
 //!
-//! Invariant: a service waits for a missing server, with growing rests; what it waits for is logged
+//! Invariant: a service waits for a missing server, with backoff; what it waits for is logged
 //! once, and shown by `/readyz`.
 
 use std::sync::Arc;

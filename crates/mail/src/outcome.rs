@@ -1,4 +1,4 @@
-/// What became of a letter. A cause is a short code and holds no address.
+/// The outcome of a letter. A cause is a short code and holds no address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// The relay accepted it.

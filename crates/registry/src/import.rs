@@ -86,7 +86,7 @@ pub struct Progress {
 /// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
-    /// The file, and what became of its rows.
+    /// The file, and the outcome of its rows.
     pub balance: RegistryImported,
     /// The file of rejected rows, if there are any and it was requested.
     pub rejects: Option<PathBuf>,

@@ -63,7 +63,7 @@ impl Error {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// The same error where damage is repaired otherwise than from a backup.
+    /// The same error for damage that is not repaired from a backup.
     pub fn with_remedy(&self, remedy: &str) -> String {
         match self {
             Self::Corrupt(damage) => damage.with_remedy(remedy),

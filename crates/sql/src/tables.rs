@@ -41,7 +41,7 @@ enum Holder<'a> {
     File {
         _turn: MutexGuard<'a, ()>,
     },
-    /// Closed, and with it the lock given up, by a transaction that was not committed.
+    /// Closed by a transaction that was not committed, which releases the lock.
     Server(Option<PgConnection>),
 }
 
@@ -182,7 +182,7 @@ impl Tables {
 }
 
 impl Exclusive<'_> {
-    /// Begins a transaction. After one that was not committed, a server's tables are given up.
+    /// Begins a transaction. After one that was not committed, a server's tables are closed.
     pub async fn begin(&mut self) -> Result<Transaction<'_>, Error> {
         let Holder::Server(held) = &mut self.by else { return self.tables.begin().await };
         let by = By::Exclusive(held);

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::workspace::{owner, short, sources};
+use crate::workspace::{files, owner, read, root, short, sources};
 
 /// Metaphors and paraphrases that once had to be decoded, each with the word of the field.
 const BANNED: &[(&str, &str)] = &[
     ("a handful", "batch"),
+    ("anew", "again, re-"),
     ("be sure who", "verify"),
+    ("became of", "outcome"),
     ("begun with", "started"),
     ("came of it", "outcome"),
     ("canary tells", "canary reports"),
@@ -18,10 +20,11 @@ const BANNED: &[(&str, &str)] = &[
     ("for ever", "forever, permanently"),
     ("forgotten", "erased"),
     ("given up", "failed permanently"),
-    ("handed out", "dispatched"),
-    ("handed over", "delivered"),
+    ("growing rests", "backoff"),
     ("hand out", "dispatch"),
     ("hand over", "deliver"),
+    ("handed out", "dispatched"),
+    ("handed over", "delivered"),
     ("in hand", "in flight"),
     ("is sure who", "verified"),
     ("left behind", "unaccounted for"),
@@ -29,19 +32,39 @@ const BANNED: &[(&str, &str)] = &[
     ("looked into", "inspected"),
     ("needles", "search terms"),
     ("nobody left", "every mailbox accounted for"),
+    ("obeying", "enforcing"),
     ("on record", "recorded"),
     ("otherwise on the platform", "differs on the platform"),
+    ("otherwise than", "differs from, contradicts"),
     ("patience", "wait_for"),
+    ("put aside", "dead-lettered"),
+    ("put right", "repaired, corrected"),
     ("scour", "scan"),
     ("tell ahead", "arm"),
     ("telling ahead", "arming"),
     ("told ahead", "armed"),
-    ("turned over", "rotated"),
     ("turn over", "rotate"),
+    ("turned over", "rotated"),
     ("vitals", "health"),
     ("what is known", "state, snapshot"),
     ("who asked", "requester"),
     ("who asks", "requester"),
+];
+
+/// The endings of documents and of files that operators install.
+const DOCUMENTS: &[&str] = &[
+    ".md",
+    ".yaml",
+    ".yml",
+    ".env",
+    ".service",
+    ".target",
+    ".conf",
+    ".cf",
+    ".sql",
+    ".example",
+    "openapi.json",
+    "tramonto.json",
 ];
 
 /// Names of types that say less than the field's word.
@@ -86,6 +109,20 @@ fn comments_and_strings_have_none_of_the_banned_phrases() {
             let text = piece.text.to_lowercase();
             for (phrase, better) in BANNED.iter().filter(|(phrase, _)| has_words(&text, phrase)) {
                 let place = format!("{}:{}: {phrase} ({better})", short(&path), piece.line);
+                found.entry(owner(&path)).or_default().push(place);
+            }
+        }
+    }
+    judge(Rule::Phrases, &found);
+}
+
+#[test]
+fn documents_and_deployment_files_have_none_of_the_banned_phrases() {
+    let mut found = Found::new();
+    for path in files(&root(), DOCUMENTS) {
+        for (line, text) in read(&path).to_lowercase().lines().enumerate() {
+            for (phrase, better) in BANNED.iter().filter(|(phrase, _)| has_words(text, phrase)) {
+                let place = format!("{}:{}: {phrase} ({better})", short(&path), line + 1);
                 found.entry(owner(&path)).or_default().push(place);
             }
         }

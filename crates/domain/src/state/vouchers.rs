@@ -26,7 +26,7 @@ pub struct Vouchers {
     /// Mailboxes whose last request was refused.
     #[serde(skip)]
     pub refused: RoaringBitmap,
-    /// All issued vouchers, whatever became of them.
+    /// All issued vouchers, whatever their outcome.
     #[serde(skip)]
     pub issued: RoaringBitmap,
     /// Vouchers whose current code was delivered.

@@ -1,6 +1,6 @@
 //! Every bad plan of `tests/data/bad-plans` is refused with exactly the text of its `.txt` file.
 //!
-//! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is written anew; the test fails that
+//! With `TRAMONTO_WRITE_EXPECTED` set, a text that differs is rewritten; the test fails that
 //! once, so that somebody reads the difference.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What became of the vouchers.
+//! Vouchers by outcome.
 
 use domain::MailboxId;
 use vouchers::{Report, Status};

@@ -64,7 +64,7 @@ async fn provision(
         "SELECT CAST(value ->> 0 AS bigint) AS number, value ->> 1 AS address FROM {}",
         dialect.elements()
     );
-    // Addresses that change are given up first, so that other mailboxes of the call can take them.
+    // Addresses that change are released first, so that other mailboxes of the call can take them.
     let give_up = format!(
         "UPDATE mailbox SET address = ' ' || mailbox.number FROM ({given}) AS given
          WHERE mailbox.number = given.number AND mailbox.address <> given.address"

@@ -63,7 +63,7 @@ fn receiver(folder: &Path) -> Fallible<(Receiver, String)> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()?;
-    let output = process.stdout.take().ok_or("the receiver says nothing")?;
+    let output = process.stdout.take().ok_or("the receiver printed nothing")?;
     let receiver = Receiver(process);
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line)?;
@@ -98,13 +98,15 @@ pub(crate) async fn measure(report: &mut Report) -> Fallible<()> {
         })
     };
     let calls = || (0..MAILBOXES).step_by(CALL.try_into().unwrap_or(usize::MAX));
-    for (what, decided_at) in [("two rights ended by one call", 1), ("told again, already so", 2)] {
+    for (what, decided_at) in
+        [("two rights ended by one call", 1), ("the same call again, already so", 2)]
+    {
         let begun = Instant::now();
         for first in calls() {
             let call = call(first, decided_at)?;
             let answer = platform.set(&call).await?;
             if !answer.failed.is_empty() || !answer.is_partition_of(&call.mailboxes) {
-                return Err("the receiver did not do everyone".into());
+                return Err("the receiver did not process every mailbox".into());
             }
         }
         report.row(what, told(begun), "");
@@ -114,7 +116,7 @@ pub(crate) async fn measure(report: &mut Report) -> Fallible<()> {
         let asked: MailboxSet = call(first, 3)?.mailboxes;
         let actual = platform.read(&asked, Capability::Send.into()).await?;
         if actual.now.values().any(|may| !may.is_empty()) || !actual.unknown.is_empty() {
-            return Err("the receiver did not keep what it was told".into());
+            return Err("the receiver did not store the rights".into());
         }
     }
     report.row("read back", told(begun), "");

@@ -70,7 +70,7 @@ fn a_mailbox_reopened_by_hand_is_found_repaired_and_certified() {
         "{shown}"
     );
     let found = scene.events(&["--kind", "drift-found"]);
-    assert_eq!(found.len(), 2, "reported, and then put right");
+    assert_eq!(found.len(), 2, "reported, and then repaired");
     assert_eq!(found[1]["reason"], "reopened by mistake");
 }
 

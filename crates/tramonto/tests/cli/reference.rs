@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::{Arg, Command};
 use tramonto::cli::{GROUPS, command};
 
-const GENERATED: &str = "<!-- Generated from the code: `just reference` writes it anew. -->\n";
+const GENERATED: &str = "<!-- Generated from the code: `just reference` regenerates it. -->\n";
 
 /// Compares a page with the generated text, or writes it if requested.
 fn check(name: &str, text: &str) {

@@ -175,7 +175,7 @@ impl Running {
         let started = snapshot.phases.get(&phase).ok_or("the phase did not start")?;
         let (_, completed) = started.completed.as_ref().ok_or("the phase did not complete")?;
         if completed.done != completed.population || completed.population == 0 {
-            return Err("the phase did not do everyone".into());
+            return Err("the phase did not process every mailbox".into());
         }
         drop(snapshot);
         self.table_caught_up().await?;

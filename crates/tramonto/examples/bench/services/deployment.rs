@@ -57,7 +57,7 @@ impl Deployment {
         })
     }
 
-    /// From now on it is this instant, for PostgreSQL, which is started anew, and for all that
+    /// From now on it is this instant, for PostgreSQL, which is restarted, and for all that
     /// starts later.
     pub(crate) async fn show(&mut self, instant: DateTime<Utc>) -> Fallible<()> {
         self.postgres.take().map_or(Ok(()), Process::stop)?;
@@ -204,7 +204,7 @@ fn script(name: &str) -> PathBuf {
 fn installed(name: &str) -> Fallible<PathBuf> {
     let ran = Command::new(script("install")).arg(name).stderr(Stdio::inherit()).output()?;
     if !ran.status.success() {
-        return Err(format!("{name} can't be had").into());
+        return Err(format!("{name} cannot be installed").into());
     }
     Ok(String::from_utf8(ran.stdout)?.trim_end().into())
 }

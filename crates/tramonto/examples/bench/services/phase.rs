@@ -163,7 +163,7 @@ async fn everyone(deployment: &Deployment, timing: &Timing<'_>) -> Fallible<u64>
     let started = snapshot.phases.get(&phase).ok_or("the phase did not start")?;
     let (_, completed) = started.completed.as_ref().ok_or("the phase did not complete")?;
     if completed.done != completed.population || completed.population == 0 {
-        return Err(format!("{phase} did not do everyone").into());
+        return Err(format!("{phase} did not process every mailbox").into());
     }
     Ok(completed.population)
 }

@@ -33,7 +33,7 @@ impl Process {
         let told = folder.join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(&told)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = command.spawn().map_err(|error| format!("{name} can't be started: {error}"))?;
+        let child = command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
         Ok(Self { name: name.to_owned(), child, told, ends_by })
     }
 
@@ -43,7 +43,7 @@ impl Process {
         while !so().await {
             if self.child.try_wait()?.is_some() || begun.elapsed() > TIMEOUT {
                 let told = fs::read_to_string(&self.told)?;
-                return Err(format!("{} is not there; it said:\n{told}", self.name).into());
+                return Err(format!("{} is not running; its output:\n{told}", self.name).into());
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
@@ -56,7 +56,7 @@ impl Process {
         let begun = Instant::now();
         while self.child.try_wait()?.is_none() {
             if begun.elapsed() > TIMEOUT {
-                return Err(format!("{} does not stop", self.name).into());
+                return Err(format!("{} did not stop", self.name).into());
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -66,7 +66,7 @@ impl Process {
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         if let Err(error) = Command::new("kill").args(["-s", name, &id]).status() {
-            eprintln!("{} can't be told to end: {error}", self.name);
+            eprintln!("cannot stop {}: {error}", self.name);
         }
     }
 }

@@ -57,7 +57,7 @@ impl World {
             .unwrap();
         let caught_up = async || kept.status(RealClock.now()).await.unwrap().lag_events == 0;
         self.until("the table", caught_up).await;
-        let path = self.folder.path().join("derived-anew.db");
+        let path = self.folder.path().join("derived-again.db");
         let anew = Table::open(&path, programme, log).await.unwrap();
         while anew.tick(RealClock.now()).await.unwrap().progress > 0 {}
         assert_eq!(kept.digest().await.unwrap(), anew.digest().await.unwrap(), "{}", self.told());

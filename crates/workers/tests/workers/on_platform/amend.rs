@@ -135,7 +135,7 @@ impl Layer for Away {
         }
         Err(Error::Unavailable {
             cause: Cause::UNAVAILABLE,
-            problem: "the platform is away".to_owned(),
+            problem: "the platform is unavailable".to_owned(),
             source: None,
         })
     }
