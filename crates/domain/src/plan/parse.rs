@@ -180,7 +180,8 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
     let max_issued = section.number(reader, MAX_ISSUED, 1..=u32::MAX, u32::MAX);
     let swept = section.has(SWEEP);
     let sweep = swept.then(|| section.parsed(reader, SWEEP, cron_shape));
-    let reminding = reminding(reader, &mut section);
+    let reminds = section.has(REMIND);
+    let (remind_after, remind) = reminding(reader, &mut section);
     let intake =
         section.parsed(reader, Key("intake", r#""requests@agency.example""#), mail_address);
     let sources = sources(reader, &mut section);
@@ -193,49 +194,44 @@ fn vouchers<'t>(reader: &mut Reader<'t>, mut section: Section<'t>) -> DraftVouch
             redeem_by: redeem_by.as_ref().map(|day| day.value),
             max_issued: Some(max_issued?.value.into()).filter(|_| limited),
             sweep: part(sweep)?.map(|sweep| sweep.value),
-            remind: reminding.rules.clone(),
+            remind: part(remind)?,
             intake: intake?.value,
             sources: sources?,
         })
     };
-    let rules = rules().filter(|_| reminding.sound);
-    let DraftReminding { reminds, after: remind_after, .. } = reminding;
+    let rules = rules();
     DraftVouchers { line, last_day, redeem_by, swept, reminds, remind_after, rules }
 }
 
-/// The reminders of the section `[vouchers]`.
-struct DraftReminding {
-    reminds: bool,
-    after: Option<At<u32>>,
-    rules: Option<RemindRules>,
-    /// Is it free of problems?
-    sound: bool,
-}
-
-fn reminding<'t>(reader: &mut Reader<'t>, section: &mut Section<'t>) -> DraftReminding {
-    let reminds = section.has(REMIND);
+/// The reminders of the section `[vouchers]`: days before the first one, and the rules as an
+/// optional [`part`].
+#[expect(clippy::option_option, reason = "a missing part is sound, an invalid one is not")]
+fn reminding<'t>(
+    reader: &mut Reader<'t>,
+    section: &mut Section<'t>,
+) -> (Option<At<u32>>, Option<Option<RemindRules>>) {
     let bounded = [REMIND_AFTER, REMIND_AT_MOST].into_iter().find(|key| section.has(*key));
-    let cron = reminds.then(|| section.parsed(reader, REMIND, cron_shape));
+    let cron = section.has(REMIND).then(|| section.parsed(reader, REMIND, cron_shape));
     let after = section.number(reader, REMIND_AFTER, 1..=366, DEFAULT_REMIND_AFTER);
     let at_most = section.number(reader, REMIND_AT_MOST, 1..=12, DEFAULT_REMIND_AT_MOST);
     let Some(cron) = cron else {
         let line = after.as_ref().or(at_most.as_ref()).map_or(section.line, |at| at.line);
-        if let Some(key) = bounded {
-            let (Key(name, _), Key(_, example)) = (key, REMIND);
+        let invalid = bounded.map(|Key(name, _)| {
+            let Key(_, example) = REMIND;
             reader.problem(
                 line,
                 format!("{name} has no effect without remind; add for example remind = {example}"),
             );
-        }
-        return DraftReminding { reminds, after: None, rules: None, sound: bounded.is_none() };
+            None
+        });
+        return (None, invalid);
     };
     let rules = || {
         let (after_days, at_most) = (after.as_ref()?.value, at_most?.value);
         Some(RemindRules { cron: cron?.value, after_days, at_most })
     };
     let rules = rules();
-    let sound = rules.is_some();
-    DraftReminding { reminds, after, rules, sound }
+    (after, Some(rules))
 }
 
 /// Checks the form of an address only; whether it exists is known only after a delivery.
