@@ -26,11 +26,11 @@ mod sweep;
 mod table;
 mod work;
 
+use ::projections::{Relay, Table};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::Tick;
 use futures::future::BoxFuture;
-use ::projections::{Relay, Table};
 
 pub use answers::{AnswerServer, AnswerSettings, Answers, NAME as ANSWERS};
 pub use canaries::RegistryNumbers;
