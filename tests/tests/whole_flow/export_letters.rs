@@ -72,7 +72,7 @@ impl Scene {
             reader: intake::Reader::default(),
             relay: Some(transport),
             from: Some("voucher@agency.example".parse().unwrap()),
-            templates: intake::Templates::built_in().unwrap(),
+            templates: intake::Templates::load(None).unwrap(),
             exports: Some(exports),
             portal: Some("https://log.example".to_owned()),
         };

@@ -154,7 +154,7 @@ fn processor(
         reader: intake::Reader::default(),
         relay,
         from: Some("voucher@agency.example".parse().unwrap()),
-        templates: intake::Templates::built_in().unwrap(),
+        templates: intake::Templates::load(None).unwrap(),
         exports: None,
         portal: None,
     };

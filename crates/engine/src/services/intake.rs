@@ -98,10 +98,7 @@ fn processing(settings: IntakeSettings) -> Result<ProcessorSettings, Error> {
     if portal.is_none() {
         tracing::warn!("no portal is configured: requests cannot be confirmed; set --portal-url");
     }
-    let templates = match &templates {
-        Some(folder) => Templates::in_folder(folder)?,
-        None => Templates::built_in()?,
-    };
+    let templates = Templates::load(templates.as_deref())?;
     Ok(ProcessorSettings { reader, relay: transport, from, templates, exports: None, portal })
 }
 

@@ -90,14 +90,9 @@ fn file_name(kind: LetterKind, language: Language) -> String {
 }
 
 impl Templates {
-    /// The built-in templates.
-    pub fn built_in() -> Result<Self, Error> {
-        Ok(Self(mail::Templates::load(&CATALOGUE, None)?))
-    }
-
     /// An operator's own templates, from a folder; the built-in ones where it has none.
-    pub fn in_folder(folder: &Path) -> Result<Self, Error> {
-        Ok(Self(mail::Templates::load(&CATALOGUE, Some(folder))?))
+    pub fn load(folder: Option<&Path>) -> Result<Self, Error> {
+        Ok(Self(mail::Templates::load(&CATALOGUE, folder)?))
     }
 
     /// File names and texts of the built-in templates.
@@ -137,7 +132,7 @@ mod tests {
     fn refused(name: &str, text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
-        Templates::in_folder(folder.path()).unwrap_err().to_string()
+        Templates::load(Some(folder.path())).unwrap_err().to_string()
     }
 
     #[test]
@@ -164,7 +159,7 @@ mod tests {
         let own =
             "Eccolo\n\n{{ link }}{{ code }}{% if redeem_by %} entro {{ redeem_by }}{% endif %}";
         std::fs::write(folder.path().join("granted.it.txt"), own).unwrap();
-        let own = Templates::in_folder(folder.path()).unwrap();
+        let own = Templates::load(Some(folder.path())).unwrap();
         let rendered = |name, redeem_by| {
             let (link, token, why, until) = (None, Some("T"), None, None);
             let fields = Fields { link, code: Some("AAA"), token, why, redeem_by, until };

@@ -254,7 +254,7 @@ async fn an_operator_s_templates_replace_the_built_in_ones() {
     let confirm = "Ufficio PEC\n\nPer confermare: {{ link }}\n";
     std::fs::write(folder.path().join("confirm.it.txt"), confirm).unwrap();
     let mut settings = settings(&scene.relay, Some(PORTAL));
-    settings.templates = Templates::in_folder(folder.path()).unwrap();
+    settings.templates = Templates::load(Some(folder.path())).unwrap();
     let registry = Arc::clone(&scene.running.engine.registry);
     scene.processor =
         RequestProcessor::new(Arc::clone(&scene.store), scene.vouchers.clone(), registry, settings);

@@ -193,7 +193,7 @@ pub(crate) fn settings(relay: &Arc<Relay>, portal: Option<&str>) -> ProcessorSet
         reader: intake::Reader::default(),
         relay: Some(Arc::<Relay>::clone(relay)),
         from: Some("voucher@agency.example".parse().unwrap()),
-        templates: intake::Templates::built_in().unwrap(),
+        templates: intake::Templates::load(None).unwrap(),
         exports: None,
         portal: portal.map(str::to_owned),
     }
