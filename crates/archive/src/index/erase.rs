@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::{LogsDestroyed, MailboxSet};
 use roaring::RoaringBitmap;
 use sha2::{Digest, Sha256};
-use sql::params;
+use sql::{Statement, among, params};
 
 use super::{Index, read, stored, write};
 use crate::search::SearchTerms;
@@ -131,10 +131,8 @@ impl Index {
             writing.run(ERASED, params![hash]).await?;
         }
         for rows in rows.chunks(10_000) {
-            const MESSAGES: &str =
-                "DELETE FROM message WHERE id IN (SELECT value FROM json_each($1))";
-            const OPEN: &str =
-                "DELETE FROM unfinished WHERE message IN (SELECT value FROM json_each($1))";
+            const MESSAGES: Statement = among!("DELETE FROM message WHERE id");
+            const OPEN: Statement = among!("DELETE FROM unfinished WHERE message");
             writing.run(MESSAGES, params![rows.to_vec()]).await?;
             writing.run(OPEN, params![rows.to_vec()]).await?;
         }
@@ -148,8 +146,7 @@ impl Index {
         }
         let numbers: Vec<i64> = numbers.iter().map(i64::from).collect();
         for numbers in numbers.chunks(10_000) {
-            const LINKS: &str =
-                "DELETE FROM link WHERE number IN (SELECT value FROM json_each($1))";
+            const LINKS: Statement = among!("DELETE FROM link WHERE number");
             writing.run(LINKS, params![numbers.to_vec()]).await?;
         }
         writing.commit().await?;

@@ -3,7 +3,7 @@
 //! Invariant: both use the same fields and the same matching, so that a scan after an erasure finds
 //! nothing.
 
-use sql::params;
+use sql::{Statement, among, params};
 
 use super::Index;
 use crate::Error;
@@ -30,13 +30,10 @@ impl Index {
 
     /// Clears every field that contains a search term, in messages of others.
     pub(super) async fn redact(&self, texts: &SearchTerms) -> Result<(), Error> {
-        const NAMES: &str = "
-            UPDATE name SET text = 'erased-' || id || '@invalid'
-            WHERE id IN (SELECT value FROM json_each($1))";
-        const IDENTIFIERS: &str = "
-            UPDATE message SET message_id = NULL WHERE id IN (SELECT value FROM json_each($1))";
-        const SUBJECTS: &str = "
-            UPDATE message SET subject = NULL WHERE id IN (SELECT value FROM json_each($1))";
+        const NAMES: Statement =
+            among!("UPDATE name SET text = 'erased-' || id || '@invalid' WHERE id");
+        const IDENTIFIERS: Statement = among!("UPDATE message SET message_id = NULL WHERE id");
+        const SUBJECTS: Statement = among!("UPDATE message SET subject = NULL WHERE id");
         let Matching { names, identifiers, subjects } = self.matching(texts).await?;
         let mut writing = self.tables.begin().await?;
         for (statement, rows) in [(NAMES, names), (IDENTIFIERS, identifiers), (SUBJECTS, subjects)]
