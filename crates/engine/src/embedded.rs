@@ -99,7 +99,7 @@ pub async fn run(
     let mode = settings.mode;
     let clock = Arc::clone(store.journal().clock());
     let runner = Runner::new(clock, Arc::clone(&process.health), process.stop.clone());
-    let mut engine = Engine::assemble(store, None, settings, runner).await?;
+    let mut engine = Box::pin(Engine::assemble(store, None, settings, runner)).await?;
     process.metrics.observe(engine.metric_sources()).await;
     tracing::info!("started; press Ctrl-C to stop");
     match mode {
@@ -133,7 +133,7 @@ impl Engine {
     /// Opens an engine over a store that is open to be worked on, and starts its workers.
     pub async fn open(store: Store, settings: EngineSettings) -> Result<Self, Error> {
         let runner = alone(&store);
-        Self::assemble(store, None, settings, runner).await
+        Box::pin(Self::assemble(store, None, settings, runner)).await
     }
 
     /// The same, through ports that are handed in.
@@ -143,7 +143,7 @@ impl Engine {
         settings: EngineSettings,
     ) -> Result<Self, Error> {
         let runner = alone(&store);
-        Self::assemble(store, Some(ports), settings, runner).await
+        Box::pin(Self::assemble(store, Some(ports), settings, runner)).await
     }
 
     async fn assemble(

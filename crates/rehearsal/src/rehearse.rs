@@ -102,9 +102,9 @@ pub async fn rehearse(
     let engine = EngineSettings { arm_ahead, faults, notices, seed, ..EngineSettings::default() };
     let begun = Instant::now();
     let settings = RehearsalSettings { plan, engine, crash_every };
-    let mut running = Rehearsal::open(home, clock, settings).await?;
+    let mut running = Box::pin(Rehearsal::open(home, clock, settings)).await?;
     running.holders = Holders::new(asking, seed);
-    running.run(observer).await?;
+    Box::pin(running.run(observer)).await?;
     let engine_took = begun.elapsed();
     let Rehearsal { engine, holders, crashes, .. } = running;
     let (phases, events) = {
