@@ -34,7 +34,7 @@ pub(crate) async fn serve(
 ) -> Result<SocketAddr, Error> {
     let unusable = |problem: std::io::Error| {
         Error::Unavailable(format!(
-            "cannot listen on {address} ({problem}); name another address with --listen, or off"
+            "cannot listen on {address} ({problem}); choose another address with --listen, or off"
         ))
     };
     let listener = TcpListener::bind(address).await.map_err(unusable)?;

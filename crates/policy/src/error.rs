@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// The address cannot be listened on.
     #[error(
-        "cannot listen for mail servers on {address}; give another address with --policy-listen"
+        "cannot listen for mail servers on {address}; choose another address with --policy-listen"
     )]
     Listen {
         /// The address.

@@ -46,7 +46,7 @@ pub async fn portal(
     }
     let failed = |problem: std::io::Error| {
         Error::Unavailable(format!(
-            "cannot listen on {listen} ({problem}); name another address with --listen"
+            "cannot listen on {listen} ({problem}); choose another address with --listen"
         ))
     };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;

@@ -102,7 +102,7 @@ mod tests {
         let table = [
             ("", "holds 0 secrets"),
             ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "does not begin with whsec_"),
-            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL!!!", "no base64"),
+            ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaL!!!", "not base64"),
             ("whsec_MfKQ9r8G", "has 6 bytes"),
         ];
         for (text, expected) in table {

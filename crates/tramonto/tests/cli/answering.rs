@@ -128,5 +128,5 @@ fn an_address_in_use_is_reported_with_the_next_step() {
         taken.local_addr().map(|address| (taken, address.to_string())).expect("its address");
     let told =
         scene.refused(&["service", "policy", "--listen", "off", "--policy-listen", &taken.1]);
-    assert!(told.contains("name another address with --policy-listen"), "{told}");
+    assert!(told.contains("choose another address with --policy-listen"), "{told}");
 }

@@ -59,7 +59,7 @@ fn a_mailbox_reopened_by_hand_is_found_repaired_and_certified() {
     assert!(may_log_in(&scene, number), "it was only to be reported");
 
     let told = scene.ok(&["drift", "repair", "--reason", "reopened by mistake"]);
-    assert!(told.contains("the engine puts it right"), "{told}");
+    assert!(told.contains("the engine repairs it"), "{told}");
     scene.ok(&["run", "--until-idle"]);
     assert!(!may_log_in(&scene, number));
     let (code, certificate) = asked(&scene, &["drift", "certify"]);
