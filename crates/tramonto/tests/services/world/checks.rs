@@ -7,7 +7,6 @@ use engine::RealClock;
 use eventstore::Clock;
 use projections::Table;
 use rehearsal::prove_shared;
-use sqlx::Connection;
 
 use super::log::PAST_PHASES;
 use super::{World, options};
