@@ -49,7 +49,7 @@ fn default(argument: &Arg) -> String {
 }
 
 fn names(argument: &Arg) -> String {
-    let value = argument.get_value_names().and_then(<[_]>::first).map(ToString::to_string);
+    let value = argument.get_value_names().and_then(<[_]>::first).map(|name| cell(name));
     let value = value.filter(|_| argument.get_action().takes_values());
     match (argument.get_long(), value) {
         (Some(long), Some(value)) => format!("`--{long} {value}`"),
