@@ -87,6 +87,10 @@ pub async fn run(
     let store = open_for(home, plan, actor).await?;
     let listen = process.listen;
     let process = Process::without_endpoints(NAME)?;
+    let mode = settings.mode;
+    let clock = Arc::clone(store.journal().clock());
+    let runner = Runner::new(clock, Arc::clone(&process.health), process.stop.clone());
+    let mut engine = Box::pin(Engine::assemble(store, None, settings, runner)).await?;
     if let Some(address) = listen {
         match process.answer_probes(address).await {
             // Two engines may run on one machine with the defaults: the second is not probed.
@@ -96,10 +100,6 @@ pub async fn run(
             outcome => outcome?,
         }
     }
-    let mode = settings.mode;
-    let clock = Arc::clone(store.journal().clock());
-    let runner = Runner::new(clock, Arc::clone(&process.health), process.stop.clone());
-    let mut engine = Box::pin(Engine::assemble(store, None, settings, runner)).await?;
     process.metrics.observe(engine.metric_sources()).await;
     tracing::info!("started; press Ctrl-C to stop");
     match mode {

@@ -29,13 +29,13 @@ pub struct Limits {
 /// for waiting calls.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
-    lanes: Arc<watch::Sender<Lanes>>,
+    loads: Arc<watch::Sender<Loads>>,
 }
 
-type Lanes = BTreeMap<Capability, Lane>;
+type Loads = BTreeMap<Capability, Load>;
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Lane {
+struct Load {
     limits: Limits,
     under_way: u32,
     /// When the last call started, or would have in an even rhythm.
@@ -52,33 +52,33 @@ enum Turn {
 impl Pace {
     /// Changes the limits of one effect.
     pub fn set(&self, effect: Capability, limits: Limits) {
-        self.lanes.send_modify(|lanes| lanes.entry(effect).or_default().limits = limits);
+        self.loads.send_modify(|loads| loads.entry(effect).or_default().limits = limits);
     }
 
     /// The limits of one effect.
     pub fn limits(&self, effect: Capability) -> Limits {
-        self.lanes.borrow().get(&effect).map(|lane| lane.limits).unwrap_or_default()
+        self.loads.borrow().get(&effect).map(|load| load.limits).unwrap_or_default()
     }
 
     /// The number of calls in flight for the effect.
     pub fn under_way(&self, effect: Capability) -> u32 {
-        self.lanes.borrow().get(&effect).map_or(0, |lane| lane.under_way)
+        self.loads.borrow().get(&effect).map_or(0, |load| load.under_way)
     }
 
     /// Waits until a call for these effects may start; it counts as in flight until the result is
     /// dropped. A cancelled wait does not count.
     pub async fn begin(&self, effects: Capabilities) -> UnderWay {
         // Before the check, so that no change between the check and the wait is missed.
-        let mut changes = self.lanes.subscribe();
+        let mut changes = self.loads.subscribe();
         loop {
             let mut turn = Turn::AfterAChange;
-            self.lanes.send_if_modified(|lanes| {
-                turn = take_turn(lanes, effects, Instant::now());
+            self.loads.send_if_modified(|loads| {
+                turn = take_turn(loads, effects, Instant::now());
                 // A call that starts lets no other one start.
                 false
             });
             match turn {
-                Turn::Now => return UnderWay { lanes: Arc::clone(&self.lanes), effects },
+                Turn::Now => return UnderWay { loads: Arc::clone(&self.loads), effects },
                 Turn::AfterAChange => drop(changes.changed().await),
                 Turn::At(instant) => drop(timeout_at(instant, changes.changed()).await),
             }
@@ -86,10 +86,10 @@ impl Pace {
     }
 }
 
-fn take_turn(lanes: &mut Lanes, effects: Capabilities, now: Instant) -> Turn {
+fn take_turn(loads: &mut Loads, effects: Capabilities, now: Instant) -> Turn {
     let mut earliest = now;
     for effect in effects.iter() {
-        match lanes.entry(effect).or_default().turn(now) {
+        match loads.entry(effect).or_default().turn(now) {
             Turn::Now => {}
             Turn::At(instant) => earliest = earliest.max(instant),
             Turn::AfterAChange => return Turn::AfterAChange,
@@ -99,12 +99,12 @@ fn take_turn(lanes: &mut Lanes, effects: Capabilities, now: Instant) -> Turn {
         return Turn::At(earliest);
     }
     for effect in effects.iter() {
-        lanes.entry(effect).or_default().begin(now);
+        loads.entry(effect).or_default().begin(now);
     }
     Turn::Now
 }
 
-impl Lane {
+impl Load {
     /// The next start in an even rhythm; `None` without a rate limit or an earlier call.
     fn next(&self) -> Option<Instant> {
         let calls = self.limits.calls_per_second.filter(|calls| *calls > 0)?;
@@ -130,16 +130,16 @@ impl Lane {
 #[derive(Debug)]
 #[must_use = "the call counts as ended as soon as this is dropped"]
 pub struct UnderWay {
-    lanes: Arc<watch::Sender<Lanes>>,
+    loads: Arc<watch::Sender<Loads>>,
     effects: Capabilities,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.lanes.send_modify(|lanes| {
+        self.loads.send_modify(|loads| {
             for effect in self.effects.iter() {
-                let lane = lanes.entry(effect).or_default();
-                lane.under_way = lane.under_way.saturating_sub(1);
+                let load = loads.entry(effect).or_default();
+                load.under_way = load.under_way.saturating_sub(1);
             }
         });
     }

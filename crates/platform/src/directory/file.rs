@@ -20,7 +20,7 @@ mod schema;
 
 #[derive(Debug)]
 pub(super) struct File {
-    place: Place,
+    identity: FileIdentity,
     writer: Mutex<SqliteConnection>,
     reader: Mutex<SqliteConnection>,
 }
@@ -32,7 +32,7 @@ impl File {
         access: Access,
         work: impl AsyncFnOnce(&mut Tables<'_>) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
-        self.place.check().await.map_err(Problem::Misplaced)?;
+        self.identity.check().await.map_err(Problem::Misplaced)?;
         let (connection, begin) = match access {
             Access::Read => (&self.reader, "BEGIN"),
             Access::Write => (&self.writer, "BEGIN IMMEDIATE"),
@@ -41,7 +41,7 @@ impl File {
         let mut transaction = connection.begin_with(begin).await?;
         let done = work(&mut Tables(Writer::Sqlite(&mut transaction))).await?;
         transaction.commit().await?;
-        self.place.check().await.map_err(Problem::Misplaced)?;
+        self.identity.check().await.map_err(Problem::Misplaced)?;
         Ok(done)
     }
 
@@ -59,7 +59,7 @@ impl File {
             let busy = "is read by another program just now; try again";
             return Err(name.unavailable(Cause::UNAVAILABLE, busy));
         }
-        self.place.check().await
+        self.identity.check().await
     }
 
     /// Closes its connections.
@@ -83,13 +83,13 @@ impl File {
 /// The path and identity of a directory's file: a removed or replaced file still serves the
 /// processes that have it open, but no other process sees their writes.
 #[derive(Debug)]
-struct Place {
+struct FileIdentity {
     path: PathBuf,
     device: u64,
     inode: u64,
 }
 
-impl Place {
+impl FileIdentity {
     /// The file that is there now.
     async fn of(path: &Path) -> Result<Self, Error> {
         let found = tokio::fs::metadata(path).await.map_err(|error| out_of_reach(path, error))?;

@@ -132,7 +132,7 @@ async fn a_missing_file_is_reported_and_nothing_counts_as_done() {
         assert!(error.to_string().contains("is gone; restore it from its backup"), "{error}");
     }
     let error = Directory::create(&file(&folder), Mode::Rehearsal).await.unwrap_err();
-    assert!(error.to_string().contains("-wal is in the way"), "{error}");
+    assert!(error.to_string().contains("-wal already exists"), "{error}");
     std::fs::write(file(&folder), "something else").unwrap();
     let error = directory.set(&change).await.unwrap_err();
     assert!(error.to_string().contains("was replaced"), "{error}");
@@ -177,7 +177,7 @@ async fn every_unusable_directory_is_a_clear_error() {
     let error = Directory::open(folder.path()).await.unwrap_err();
     assert!(error.to_string().contains("is not a file"), "{error}");
     let error = Directory::create(&file(&folder), Mode::Rehearsal).await.unwrap_err();
-    assert!(error.to_string().contains("in the way"), "{error}");
+    assert!(error.to_string().contains("already exists"), "{error}");
     let nowhere = folder.path().join("no/such/folder.db");
     let error = Directory::create(&nowhere, Mode::Rehearsal).await.unwrap_err();
     assert!(error.to_string().contains("check that its folder exists"), "{error}");

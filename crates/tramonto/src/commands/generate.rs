@@ -36,6 +36,11 @@ fn write(options: &Options, path: &Path) -> Result<Counts, Error> {
     let failed = |source: std::io::Error| {
         Error::file(path, "cannot be written; check its folder and the space on the disk")(source)
     };
+    // A rename would replace a device or a pipe.
+    if path.exists() && !path.is_file() {
+        let problem = std::io::Error::other("not a regular file");
+        return Err(Error::file(path, "cannot be replaced; choose another path")(problem));
+    }
     let written = File::create(draft).and_then(|file| {
         let mut file = BufWriter::new(file);
         let counts = generate(options, &mut file)?;

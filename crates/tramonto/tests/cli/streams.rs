@@ -58,3 +58,13 @@ fn help_to_a_closed_pipe_does_not_panic() {
     let ran = Ran::of(&child.wait_with_output().expect("it ends"));
     assert!(!ran.err.contains("panicked"), "{}", ran.err);
 }
+
+#[test]
+fn a_generated_registry_replaces_no_socket_or_device() {
+    let scene = Scene::empty();
+    let path = scene.path("taken");
+    let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    let told = scene.refused(&["registry", "generate", "--registrations", "5", "--out", "taken"]);
+    assert!(told.contains("taken cannot be replaced; choose another path"), "{told}");
+    assert!(!path.is_file(), "the socket is still there");
+}

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::super::Directory;
 use super::super::name::{Name, Problem};
 use super::super::tables::Tables;
-use super::{Place, header, schema};
+use super::{FileIdentity, header, schema};
 use crate::Error;
 
 impl Directory {
@@ -21,7 +21,7 @@ impl Directory {
     /// not a mail directory is an error.
     pub async fn inspect(path: &Path, refusals: Option<&Refusals>) -> Result<Vec<String>, Error> {
         let name = Name::file(path);
-        Place::of(path).await?;
+        FileIdentity::of(path).await?;
         let header = header::check(path)?;
         let mut found = companions(path);
         if !header.write_ahead {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::name::Name;
 use super::super::{Database, Directory};
-use super::{File, Place, header, schema};
+use super::{File, FileIdentity, header, schema};
 use crate::{Cause, Error, Mode};
 
 /// Pages of this size halve the cost of committing a whole batch, which writes most pages anyway.
@@ -64,7 +64,7 @@ impl Directory {
 
     /// Opens the directory in a file.
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        let (name, place) = (Name::file(path), Place::of(path).await?);
+        let (name, found) = (Name::file(path), FileIdentity::of(path).await?);
         header::check(path)?;
         let opened = async {
             let writing = options(path).pragma("cache_size", WRITER_CACHE);
@@ -73,9 +73,9 @@ impl Directory {
             // Is it writable? `SQLite` itself detects a truncated file.
             writer.begin_with("BEGIN IMMEDIATE").await?.rollback().await?;
             let of_directory = "SELECT identity, rehearsal FROM directory";
-            let found: (String, bool) = sqlx::query_as(of_directory).fetch_one(&mut writer).await?;
+            let row: (String, bool) = sqlx::query_as(of_directory).fetch_one(&mut writer).await?;
             let reader = SqliteConnection::connect_with(&options(path).read_only(true)).await?;
-            Ok((writer, reader, found))
+            Ok((writer, reader, row))
         };
         let (writer, reader, (identity, rehearsal)) =
             opened.await.map_err(|error| name.fault(error))?;
@@ -83,7 +83,8 @@ impl Directory {
             .parse()
             .map_err(|error| name.unusable(&format!("has no valid identity ({error})")))?;
         let mode = if rehearsal { Mode::Rehearsal } else { Mode::Production };
-        let file = File { place, writer: Mutex::new(writer), reader: Mutex::new(reader) };
+        let (writer, reader) = (Mutex::new(writer), Mutex::new(reader));
+        let file = File { identity: found, writer, reader };
         Ok(Self { name, identity, mode, database: Database::File(file) })
     }
 }
