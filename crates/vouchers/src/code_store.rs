@@ -156,8 +156,9 @@ impl CodeStore {
     fn json(&self, codes: &[NewCode]) -> String {
         let entry = |NewCode { id, code }: &NewCode| {
             let hash = self.hash_of(code);
-            let hash = hash.iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
-            format!("[{},{},\"{hash}\"]", id.number, id.issue)
+            let (halves, _) = hash.as_chunks();
+            let hex = halves.iter().map(|half| format!("{:032x}", u128::from_be_bytes(*half)));
+            format!("[{},{},\"{}\"]", id.number, id.issue, hex.collect::<String>())
         };
         let entries: Vec<String> = codes.iter().map(entry).collect();
         format!("[{}]", entries.join(","))
