@@ -76,8 +76,11 @@ pub enum Error {
         head: u64,
     },
     /// The database failed.
+    #[error("projection {0}")]
+    Store(#[source] sql::Error),
+    /// The rows are damaged. They are derived from the log and need no backup.
     #[error("projection {}", .0.with_remedy("run `tramonto store rebuild`"))]
-    Store(#[from] sql::Error),
+    Damaged(sql::Damage),
     /// Files to be rebuilt could not be removed.
     #[error("{place} cannot be removed; check its permissions and those of its folder")]
     Remove {
@@ -87,6 +90,15 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Corrupt(damage) => Self::Damaged(damage),
+            error => Self::Store(error),
+        }
+    }
 }
 
 impl Error {
@@ -100,6 +112,7 @@ impl Error {
             Self::Stopped { .. }
             | Self::LogShorter { .. }
             | Self::OtherLog { .. }
+            | Self::Damaged(_)
             | Self::OtherMirror { .. }
             | Self::MirrorAhead { .. }
             | Self::Remove { .. } => false,

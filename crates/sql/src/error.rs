@@ -62,14 +62,4 @@ impl Error {
     pub fn may_retry(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
-
-    /// The same error for damage that is not repaired from a backup.
-    pub fn with_remedy(&self, remedy: &str) -> String {
-        match self {
-            Self::Corrupt(damage) => damage.with_remedy(remedy),
-            Self::Conflict { .. } | Self::Unavailable { .. } | Self::Rejected { .. } => {
-                self.to_string()
-            }
-        }
-    }
 }

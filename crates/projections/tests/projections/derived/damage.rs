@@ -115,6 +115,7 @@ async fn a_file_that_is_no_projection_is_left_alone() {
     let told = error.to_string();
     assert!(told.contains("state.db is damaged: it is not a SQLite database"), "{told}");
     assert!(told.ends_with("run `tramonto store rebuild`"), "{told}");
+    assert!(std::error::Error::source(&error).is_none(), "a second remedy");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
 }
 
@@ -140,6 +141,6 @@ async fn a_set_cut_short_is_damage() {
     sqlx::query("UPDATE chunk SET members = x'00'").execute(&pool).await.unwrap();
     let sets = Sets::open(&path, programme(), scenario.log()).await.unwrap();
     let error = sets.load().await.unwrap_err();
-    assert!(matches!(error, Error::Store(sql::Error::Corrupt(_))), "{error}");
+    assert!(matches!(error, Error::Damaged(_)), "{error}");
     assert!(error.to_string().contains("tramonto store rebuild"), "{error}");
 }
