@@ -44,12 +44,20 @@ impl EventsQuery {
 
 impl Store {
     /// Reads events up to the end of the log; with `follow`, goes on with those that are appended.
+    /// A position beyond the end is refused.
     pub async fn events(
         &self,
         query: &EventsQuery,
         follow: bool,
         sink: &mut dyn EventSink,
     ) -> Result<(), Error> {
+        let head = self.log().head().await?;
+        if query.after > head {
+            return Err(Error::Invalid(format!(
+                "--after {} is beyond the end of the log ({head})",
+                query.after
+            )));
+        }
         let mut reading = Reading { query, left: query.limit, position: query.after, sink };
         let mut appended = self.log().appended();
         loop {

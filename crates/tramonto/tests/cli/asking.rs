@@ -139,6 +139,11 @@ fn events_are_filtered_by_kind_category_position_and_number() {
     let outcomes = scene.events(&["--category", "outcome", "--limit", "2"]);
     assert_eq!(outcomes.len(), 2);
     assert_eq!(scene.events(&["--after", &(all.len() - 1).to_string()]).len(), 1);
+    let end = all.len();
+    assert!(scene.events(&["--after", &end.to_string()]).is_empty());
+    let beyond = scene.refused(&["event", "list", "--after", "99999"]);
+    let told = format!("--after 99999 is beyond the end of the log ({end})");
+    assert!(beyond.contains(&told), "{beyond}");
     let (address, _) = scene.activated();
     let own = scene.events(&["--mailbox", &address]);
     assert!(own.iter().any(|event| event["kind"] == "sending-disabled"), "{own:?}");
