@@ -24,7 +24,7 @@ use crate::process::Process;
 use crate::provisioning::PendingMailboxes;
 use crate::runner::Runner;
 use crate::settings::{EngineSettings, ProcessSettings, RunMode};
-use crate::store::{Store, StoreSettings, other_programme};
+use crate::store::{Store, StoreSettings, other_programme, save_read_models};
 use crate::tasks::Tasks;
 use crate::{EngineLock, Error, Home};
 
@@ -290,12 +290,14 @@ impl Engine {
         self.lock = None;
     }
 
-    /// Stops cleanly: in-flight orders are finished, and no others are taken.
+    /// Stops cleanly: in-flight orders are finished, no others are taken, and the read models are
+    /// saved up to the end of the log.
     pub async fn stop(self) -> Result<(), Error> {
         self.queue.close();
         self.runner.stop.cancel();
         self.tasks.finish().await;
         self.followers.abort().await;
+        save_read_models(&self.projections, self.runner.clock.now()).await;
         let Self { store, projections, journal, registry, sequence, lock, .. } = self;
         drop((journal, registry, sequence));
         if let Some(projections) = Arc::into_inner(projections) {

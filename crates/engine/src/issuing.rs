@@ -40,7 +40,11 @@ pub(crate) async fn until_issued(store: &Store, whose: Whose) -> Result<(), Erro
         StoreUrl::Postgres(_) => None,
     };
     match lock {
-        Some(_lock) => here(journal, store.registry().await?, whose).await,
+        Some(_lock) => {
+            let issued = here(journal, store.registry().await?, whose).await;
+            store.save_read_models().await;
+            issued
+        }
         None => elsewhere(journal, whose).await,
     }
 }

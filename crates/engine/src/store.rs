@@ -30,6 +30,7 @@ use crate::{EngineLock, Error, MailboxRef, RealClock, StoreUrl};
 pub(crate) use archive::holder;
 pub(crate) use create::other_programme;
 use derived::Derived;
+pub(crate) use derived::save_read_models;
 pub use keys::KeySource;
 pub use settings::{StoreSettings, expect_certificates};
 
@@ -204,6 +205,13 @@ impl Store {
             while derived.projections.sets.tick(self.journal.now()).await?.progress > 0 {}
         }
         Ok(derived.projections.history.clone())
+    }
+
+    /// Saves the read models of a folder up to the end of the log, where they can be used.
+    pub(crate) async fn save_read_models(&self) {
+        if let Some(derived) = self.derived.get() {
+            save_read_models(&derived.projections, self.journal.now()).await;
+        }
     }
 
     /// How far the read models have followed the log.

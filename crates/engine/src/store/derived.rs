@@ -1,13 +1,18 @@
 //! The read models of a store, opened for a query.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::{ProgrammeId, State};
 use eventstore::EventStore;
 use projections::Projections;
 use tempfile::TempDir;
 
 use crate::{Error, StoreUrl};
+
+/// The longest last pass of the read models; the next start continues where it ended.
+const LAST_PASS: Duration = Duration::from_secs(30);
 
 /// The read models of a store.
 pub(super) struct Derived {
@@ -60,4 +65,15 @@ pub(super) async fn folded(
         );
         (State::default(), 0, None)
     })
+}
+
+/// Saves the read models up to the end of the log, at a clean stop. A failure is only logged: the
+/// next start continues from the checkpoint.
+pub(crate) async fn save_read_models(projections: &Projections, now: DateTime<Utc>) {
+    let last = Box::pin(projections.catch_up(now));
+    match tokio::time::timeout(LAST_PASS, last).await {
+        Ok(Ok(events)) => tracing::debug!(events, "read models saved"),
+        Ok(Err(error)) => tracing::warn!(%error, "read models could not be saved"),
+        Err(_) => tracing::warn!("read models are still behind; the next start continues"),
+    }
 }

@@ -103,6 +103,16 @@ impl Scene {
         out.lines().map(|line| serde_json::from_str(line).expect("one object a line")).collect()
     }
 
+    /// Every read model includes the last event of the log.
+    pub(crate) fn read_models_are_saved(&self) {
+        let statuses = self.json(&["store", "status"]);
+        let statuses = statuses.as_array().expect("each read model");
+        assert_eq!(statuses.len(), 2);
+        for status in statuses {
+            assert_eq!(status["lag_events"], 0, "{status}");
+        }
+    }
+
     /// The fields of a row of the generated registry, counted from 1.
     pub(crate) fn row(&self, line: usize) -> Vec<String> {
         let text = self.read("registry.csv");

@@ -59,6 +59,7 @@ fn one_signal_finishes_in_flight_orders_and_ends_it_cleanly() {
         let ran = Ran::of(&child.wait_with_output().expect("it ends"));
         assert_eq!(ran.code, Some(0), "{name}: {}", ran.err);
         assert!(ran.err.contains("everything recorded is kept"), "{name}: {}", ran.err);
+        scene.read_models_are_saved();
         completes(&scene);
     }
 }
