@@ -94,10 +94,10 @@ pub enum Error {
 
 impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
-        match error {
-            sql::Error::Corrupt(damage) => Self::Damaged(damage),
-            error => Self::Store(error),
+        if let sql::Error::Corrupt(damage) = error {
+            return Self::Damaged(damage);
         }
+        Self::Store(error)
     }
 }
 
