@@ -20,7 +20,7 @@ use eventstore::{
 };
 use futures::future::BoxFuture;
 use platform::Directory;
-use projections::{History, Status, Table};
+use projections::{History, Projections, Status, Table};
 use registry::Registry;
 use sql::Tables;
 use tokio::sync::OnceCell;
@@ -199,7 +199,7 @@ impl Store {
 
     /// The past of mailboxes and of the population.
     pub async fn history(&self) -> Result<History, Error> {
-        let open = || Derived::open(&self.settings.url, self.programme(), self.log());
+        let open = || Derived::open_for_history(&self.settings.url, self.programme(), self.log());
         let derived = self.derived.get_or_try_init(open).await?;
         if derived.folder.is_some() {
             while derived.projections.sets.tick(self.journal.now()).await?.progress > 0 {}
@@ -216,12 +216,16 @@ impl Store {
 
     /// How far the read models have followed the log.
     pub async fn projections(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
-        if matches!(self.settings.url, StoreUrl::Folder(_)) {
-            let Some(derived) = self.derived.get() else { return Ok(Vec::new()) };
-            return Ok(derived.projections.status(now).await?);
+        let (programme, log) = (self.programme().clone(), Arc::clone(self.log()));
+        if let StoreUrl::Folder(folder) = &self.settings.url {
+            if let Some(derived) = self.derived.get().filter(|derived| derived.folder.is_none()) {
+                return Ok(derived.projections.status(now).await?);
+            }
+            // Read models that this user cannot open have no status.
+            let each = Projections::status_of_each(folder, programme, log, now).await;
+            return Ok(each.unwrap_or_default());
         }
         let options = self.settings.connect_options()?;
-        let (programme, log) = (self.programme().clone(), Arc::clone(self.log()));
         let table = Table::connect(options, programme, log, "status".to_owned());
         // A table that was never made has no status.
         let Ok(table) = table.await else { return Ok(Vec::new()) };

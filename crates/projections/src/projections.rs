@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::history::History;
-use crate::sets::Sets;
+use crate::sets::{self, Sets};
 use crate::status::Status;
-use crate::table::Table;
+use crate::table::{self, Table};
 
 const SETS: &str = "state.db";
 const TABLE: &str = "mailboxes.db";
@@ -102,6 +102,29 @@ impl Projections {
     /// The status of each projection.
     pub async fn status(&self, now: DateTime<Utc>) -> Result<Vec<Status>, Error> {
         Ok(vec![self.sets.status(now).await?, self.table.status(now).await?])
+    }
+
+    /// The status of each projection in the folder `dir`, whose files are opened one by one: a
+    /// damaged one does not hide the other.
+    pub async fn status_of_each(
+        dir: &Path,
+        programme: ProgrammeId,
+        log: Arc<dyn EventStore>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Status>, Error> {
+        let head = log.head().await?;
+        let of_sets = async {
+            let sets = Sets::open(&dir.join(SETS), programme.clone(), Arc::clone(&log)).await?;
+            sets.load().await?;
+            sets.status(now).await
+        };
+        let of_sets = Status::or_damaged(sets::NAME, of_sets.await, head)?;
+        let of_table = async {
+            let table = Table::open(&dir.join(TABLE), programme, log).await?;
+            table.status(now).await
+        };
+        let of_table = Status::or_damaged(table::NAME, of_table.await, head)?;
+        Ok(vec![of_sets, of_table])
     }
 
     /// A digest of all that is stored: equal for the same log, however it was read.

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::status::{Status, status};
 use crate::stored::{self, Stored, chunks_of};
 
-const NAME: &str = "sets";
+pub(crate) const NAME: &str = "sets";
 /// "tram" and the first letter of the projection.
 const APPLICATION_ID: u32 = 0x7472_6d53;
 const SCHEMA_VERSION: u32 = 4;

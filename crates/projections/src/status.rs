@@ -18,6 +18,26 @@ pub struct Status {
     pub lag_events: u64,
     /// The age of the oldest event that it lacks, in seconds.
     pub lag_seconds: u64,
+    /// It cannot be read and must be rebuilt; it lacks every event.
+    pub damaged: bool,
+}
+
+impl Status {
+    /// The status that was read, or that of a projection which only a rebuild repairs.
+    pub(crate) fn or_damaged(
+        name: &'static str,
+        read: Result<Self, Error>,
+        head: u64,
+    ) -> Result<Self, Error> {
+        let damaged = matches!(
+            read,
+            Err(Error::Damaged(_) | Error::OtherLog { .. } | Error::LogShorter { .. })
+        );
+        if !damaged {
+            return read;
+        }
+        Ok(Self { name, checkpoint: 0, head, lag_events: head, lag_seconds: 0, damaged })
+    }
 }
 
 /// The position of a projection's checkpoint.
@@ -44,5 +64,6 @@ pub(crate) async fn status(
         head: page.head,
         lag_events: page.head.saturating_sub(checkpoint),
         lag_seconds: u64::try_from(waits).unwrap_or(0),
+        damaged: false,
     })
 }

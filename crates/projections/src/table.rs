@@ -30,7 +30,7 @@ use crate::status::{Status, position, status};
 use crate::stored::{Checkpoint, Stored, signed};
 use follow::{BOUNDS, Taken};
 
-const NAME: &str = "mailbox table";
+pub(crate) const NAME: &str = "mailbox table";
 /// The time to live of the lease; one transaction takes a second or two.
 const TTL: Duration = Duration::from_secs(30);
 /// Events per read while folding up to the checkpoint.

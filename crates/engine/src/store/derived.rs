@@ -1,5 +1,6 @@
 //! The read models of a store, opened for a query.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,27 +18,38 @@ const LAST_PASS: Duration = Duration::from_secs(30);
 /// The read models of a store.
 pub(super) struct Derived {
     pub(super) projections: Projections,
-    /// A shared store's are built for one query, in a folder that is deleted afterwards.
+    /// Where a store has none that can be used, they are built for one query, in a folder that is
+    /// deleted afterwards.
     pub(super) folder: Option<TempDir>,
 }
 
 impl Derived {
-    pub(super) async fn open(
+    async fn open(
+        folder: &Path,
+        programme: &ProgrammeId,
+        log: &Arc<dyn EventStore>,
+    ) -> Result<Self, Error> {
+        let projections = Projections::open(folder, programme.clone(), Arc::clone(log)).await?;
+        Ok(Self { projections, folder: None })
+    }
+
+    /// Opens the read models of a folder; where there are none that can be used, empty ones.
+    pub(super) async fn open_for_history(
         place: &StoreUrl,
         programme: &ProgrammeId,
         log: &Arc<dyn EventStore>,
     ) -> Result<Self, Error> {
-        let (path, folder) = if let StoreUrl::Folder(folder) = place {
-            (folder.clone(), None)
-        } else {
-            let folder = tempfile::tempdir().map_err(Error::file(
-                std::env::temp_dir(),
-                "cannot create a temporary folder; free some space, or set TMPDIR",
-            ))?;
-            (folder.path().to_owned(), Some(folder))
-        };
-        let projections = Projections::open(&path, programme.clone(), Arc::clone(log)).await?;
-        Ok(Self { projections, folder })
+        if let StoreUrl::Folder(folder) = place
+            && let Ok(opened) = Self::open(folder, programme, log).await
+        {
+            return Ok(opened);
+        }
+        let folder = tempfile::tempdir().map_err(Error::file(
+            std::env::temp_dir(),
+            "cannot create a temporary folder; free some space, or set TMPDIR",
+        ))?;
+        let opened = Self::open(folder.path(), programme, log).await?;
+        Ok(Self { folder: Some(folder), ..opened })
     }
 }
 
@@ -48,11 +60,9 @@ pub(super) async fn folded(
     programme: &ProgrammeId,
     log: &Arc<dyn EventStore>,
 ) -> (State, u64, Option<Derived>) {
-    if matches!(place, StoreUrl::Postgres(_)) {
-        return (State::default(), 0, None);
-    }
+    let StoreUrl::Folder(folder) = place else { return (State::default(), 0, None) };
     let loaded = async {
-        let opened = Derived::open(place, programme, log).await?;
+        let opened = Derived::open(folder, programme, log).await?;
         let (state, position) = opened.projections.state().await?;
         Ok::<_, Error>((state, position, Some(opened)))
     };

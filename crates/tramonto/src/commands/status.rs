@@ -91,6 +91,7 @@ fn words(status: &Status) -> String {
         lines.push(format!("next: {} ({})", next.what, utc(next.at)));
     }
     let behind = status.projections.iter().map(|one| match one.lag_events {
+        _ if one.damaged => format!("{} damaged: run `tramonto store rebuild`", one.name),
         0 => format!("{} up to date", one.name),
         lag => format!("{} {} events behind", one.name, count(lag)),
     });

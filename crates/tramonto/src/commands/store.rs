@@ -26,15 +26,22 @@ async fn status(global: &Global) -> Result<(), Error> {
     let projections = async |store: &Store| store.projections(store.now().await?).await;
     let statuses = query(global, projections).await?;
     let row = |status: &Projection| {
+        if status.damaged {
+            let [name, none] = [status.name, "-"].map(str::to_owned);
+            let state = "damaged: run `tramonto store rebuild`".to_owned();
+            return vec![name, none.clone(), count(status.head), none.clone(), none, state];
+        }
+        let state = if status.lag_events == 0 { "up to date" } else { "behind" };
         vec![
             status.name.to_owned(),
             count(status.checkpoint),
             count(status.head),
             count(status.lag_events),
             format!("{} s", count(status.lag_seconds)),
+            state.to_owned(),
         ]
     };
-    let header = "projection | >read to | >log ends at | >behind | >for";
+    let header = "projection | >read to | >log ends at | >behind | >for | state";
     show(&statuses, |statuses| table(header, statuses.iter().map(row)), global)
 }
 

@@ -148,3 +148,32 @@ fn a_damaged_projection_does_not_hide_the_status_and_is_built_again() {
     scene.ok(&["store", "rebuild"]);
     assert!(scene.run(&["status"]).err.is_empty());
 }
+
+#[test]
+fn damaged_read_models_are_listed_and_a_mailbox_is_read_from_the_log() {
+    let scene = Scene::of_500();
+    scene.ok(&["run", "--until-idle"]);
+    let (address, _) = scene.activated();
+    let history = || scene.json(&["mailbox", "show", &address])["happened"].clone();
+    let before = history();
+    assert!(!before.as_array().expect("a list").is_empty());
+    let damage = |name: &str| {
+        let text = "not a database, but longer than the header of one, which has a hundred bytes; \
+                    so it is read as far as that";
+        scene.write(&format!("tramonto-store/{name}"), text);
+        for more in ["-wal", "-shm"] {
+            drop(std::fs::remove_file(scene.path(&format!("tramonto-store/{name}{more}"))));
+        }
+        let statuses = scene.json(&["store", "status"]);
+        let statuses = statuses.as_array().expect("each read model");
+        statuses.iter().map(|status| status["damaged"] == true).collect::<Vec<_>>()
+    };
+    assert_eq!(damage("mailboxes.db"), [false, true]);
+    assert_eq!(damage("state.db"), [true, true]);
+    let table = scene.ok(&["store", "status"]);
+    assert_eq!(table.matches("damaged: run `tramonto store rebuild`").count(), 2, "{table}");
+    assert_eq!(history(), before);
+    let stopped = scene.refused(&["run", "--until-idle", "--log", "off"]);
+    assert!(stopped.contains("tramonto store rebuild"), "{stopped}");
+    assert!(!stopped.contains("backup"), "a second remedy: {stopped}");
+}
