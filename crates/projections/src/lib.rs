@@ -25,4 +25,4 @@ pub use projections::{Digests, Projections, Rebuilt};
 pub use relay::{Expand, Relay, RelaySettings};
 pub use sets::Sets;
 pub use status::Status;
-pub use table::Table;
+pub use table::{Table, TableRebuilt};

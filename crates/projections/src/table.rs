@@ -47,6 +47,15 @@ pub struct Table {
     moving: Mutex<Option<Moving>>,
 }
 
+/// The result of a rebuild of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableRebuilt {
+    /// Events read.
+    pub events: u64,
+    /// Whether the rows equal the former ones, at the checkpoint of those.
+    pub equal: bool,
+}
+
 /// The context of the process that moves the table.
 struct Moving {
     /// Of the lease; 0 in a file.
@@ -101,6 +110,10 @@ impl Table {
     /// while the table is empty. If another projector holds the lease, it does nothing and tries
     /// again when that lease may have expired.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Tick, Error> {
+        self.tick_up_to(u64::MAX, now).await
+    }
+
+    async fn tick_up_to(&self, last: u64, now: DateTime<Utc>) -> Result<Tick, Error> {
         let mut held = self.moving.lock().await;
         let known = held.take();
         let checkpoint = match &known {
@@ -111,7 +124,7 @@ impl Table {
         if end < checkpoint {
             return Err(Error::LogShorter { projection: NAME, checkpoint, head: end });
         }
-        if end == checkpoint {
+        if checkpoint >= end.min(last) {
             *held = known;
             return Ok(Tick::default());
         }
@@ -120,7 +133,7 @@ impl Table {
             return Ok(Tick { progress: 0, next_wake: later });
         };
         let mut moving = self.take_over(known, token).await?;
-        let step = follow::take(self.log.as_ref(), &moving.stored, BOUNDS).await;
+        let step = follow::take(self.log.as_ref(), &moving.stored, BOUNDS.up_to(last)).await;
         if !matches!(step, Ok(Taken { progress: 1.., .. })) {
             *held = Some(moving);
             return step.map(|_| Tick::default());
@@ -144,9 +157,10 @@ impl Table {
         Ok(digest::digest(&self.tables).await?)
     }
 
-    /// Empties the table and rebuilds it from the log; returns the number of events read. Readers
-    /// see it filling up. An interrupted rebuild is harmless: the next tick resumes it.
-    pub async fn rebuild(&self, now: DateTime<Utc>) -> Result<u64, Error> {
+    /// Empties the table and rebuilds it from the log. Readers see it filling up. The rows are
+    /// compared at the former checkpoint: that the table was behind is no difference. An
+    /// interrupted rebuild is harmless: the next tick resumes it.
+    pub async fn rebuild(&self, now: DateTime<Utc>) -> Result<TableRebuilt, Error> {
         const RESET: &str = "
             UPDATE checkpoint SET programme = $1, position = 0, first_event = NULL,
                 last_event = NULL
@@ -157,6 +171,8 @@ impl Table {
         let token = self.token().await?.ok_or_else(|| self.taken_over())?;
         *held = None;
         self.stamp(token).await?;
+        // Read after the token was written: no other process moves the table from here on.
+        let (former, before) = (self.checkpoint().await?.position, self.digest().await?);
         let mut transaction = self.tables.begin().await?;
         if transaction.run(RESET, params![self.programme.as_str(), signed(token)]).await? == 0 {
             return Err(self.taken_over());
@@ -165,15 +181,24 @@ impl Table {
         transaction.run("DELETE FROM hold", Vec::new()).await?;
         transaction.commit().await?;
         drop(held);
+        let up_to_former = self.follow_up_to(former, now).await?;
+        let equal = self.digest().await? == before;
+        let events = up_to_former + self.follow_up_to(u64::MAX, now).await?;
+        // Released, so that the regular projector continues at once.
+        self.lease(Duration::ZERO).await?;
+        Ok(TableRebuilt { events, equal })
+    }
+
+    /// Ticks until the table includes an event, or the end of the log; returns the number of
+    /// events read.
+    async fn follow_up_to(&self, last: u64, now: DateTime<Utc>) -> Result<u64, Error> {
         let mut events = 0;
         loop {
-            let tick = self.tick(now).await?;
+            let tick = self.tick_up_to(last, now).await?;
             if tick.progress == 0 && tick.next_wake.is_some() {
                 return Err(self.taken_over());
             }
             if tick.progress == 0 {
-                // Released, so that the regular projector continues at once.
-                self.lease(Duration::ZERO).await?;
                 return Ok(events);
             }
             events += tick.progress;

@@ -19,11 +19,20 @@ pub(super) struct Bounds {
     rows: u64,
     /// Bytes of the sets of changed rows, while the table is empty.
     bytes: usize,
+    /// The position of the last event.
+    last: u64,
+}
+
+impl Bounds {
+    /// The same, and no event after a position.
+    pub(super) fn up_to(self, last: u64) -> Self {
+        Self { last, ..self }
+    }
 }
 
 /// A fraction of a second of writing; for a table built from nothing, whose rows are written once
 /// in their final state, several times the need of the longest programme.
-pub(super) const BOUNDS: Bounds = Bounds { rows: 1 << 18, bytes: 1 << 26 };
+pub(super) const BOUNDS: Bounds = Bounds { rows: 1 << 18, bytes: 1 << 26, last: u64::MAX };
 
 /// The next events of the log, folded.
 pub(super) struct Taken {
@@ -83,7 +92,7 @@ async fn page(
         } else {
             changes.rows() >= bounds.rows
         };
-        if full {
+        if full || fact.position >= bounds.last {
             return Ok(false);
         }
     }
@@ -138,14 +147,16 @@ mod tests {
     async fn from_nothing_it_takes_all_that_fits_into_memory_and_then_by_rows() {
         let log = log(200).await;
         let nothing = Stored::default();
-        let all = take(&log, &nothing, Bounds { rows: 1, bytes: 1 << 20 }).await.unwrap();
+        let all = take(&log, &nothing, Bounds { rows: 1, bytes: 1 << 20, ..BOUNDS }).await.unwrap();
         assert_eq!((all.progress, all.changes.rows()), (200, 2_000));
-        let narrow = Bounds { rows: 25, bytes: 1 };
+        let narrow = Bounds { rows: 25, bytes: 1, ..BOUNDS };
         let little = take(&log, &nothing, narrow).await.unwrap();
         assert_eq!((little.progress, little.changes.rows()), (1, 10), "by memory");
         let next = take(&log, &little.after, narrow).await.unwrap();
         assert_eq!((next.progress, next.changes.rows()), (3, 30), "by rows");
         let page = take(&log, &next.after, BOUNDS).await.unwrap();
         assert_eq!(page.progress, 64, "a page");
+        let some = take(&log, &nothing, BOUNDS.up_to(70)).await.unwrap();
+        assert_eq!((some.progress, some.after.checkpoint.position), (70, 70), "by position");
     }
 }

@@ -72,8 +72,9 @@ proptest! {
             assert_eq!(rows(&fresh).await, found(&dir).await);
             let digest = table.digest().await.unwrap();
             assert_eq!(digest, file.digest().await.unwrap(), "the holds too");
-            let events = table.rebuild(scenario.now()).await.unwrap();
-            assert_eq!(events, scenario.log().head().await.unwrap());
+            let rebuilt = table.rebuild(scenario.now()).await.unwrap();
+            assert_eq!(rebuilt.events, scenario.log().head().await.unwrap());
+            assert!(rebuilt.equal);
             assert_eq!(digest, table.digest().await.unwrap(), "built again");
         });
     }
@@ -183,4 +184,23 @@ async fn the_tables_of_another_programme_or_of_none_are_refused() {
     caught_up(&scenario, &connect(&scenario, &fresh).await).await;
     let error = connect_as("other").await.err().unwrap().to_string();
     assert!(error.contains("belongs to the programme cec-pac"), "{error}");
+}
+
+#[tokio::test]
+async fn a_rebuild_reports_a_wrong_row_and_not_that_the_table_was_behind() {
+    let fresh = made().await;
+    let scenario = Scenario::begin().await;
+    let table = connect(&scenario, &fresh).await;
+    scenario.register(40, 3).await;
+    for seed in 4..6 {
+        let rebuilt = table.rebuild(scenario.now()).await.unwrap();
+        assert!(rebuilt.equal, "it was only behind");
+        assert_eq!(rebuilt.events, scenario.log().head().await.unwrap());
+        assert_eq!(rows(&fresh).await, expected(&scenario).await);
+        scenario.register(5, seed).await;
+    }
+    let change = "UPDATE projection.mailbox SET can_send = NOT can_send";
+    sqlx::query(change).execute(&mut operator(&fresh).await).await.unwrap();
+    assert!(!table.rebuild(scenario.now()).await.unwrap().equal, "rows were changed");
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
 }
