@@ -69,7 +69,9 @@ impl State {
         now: DateTime<Utc>,
     ) -> Result<Vec<Event>, Rejection> {
         let Some(plan) = self.plan() else {
-            return Rejection::because("no plan is adopted; run `tramonto plan adopt` first");
+            return Rejection::because(
+                "no plan is adopted; run `tramonto plan adopt FILE --reason TEXT` first",
+            );
         };
         if ground == ErasureGround::End
             && let Some(last) = plan.phases.last()
@@ -130,7 +132,7 @@ impl State {
             ),
             (
                 "the link of a message-log export is still valid; wait until it expires, then run \
-                 `tramonto log-request expire`",
+                 `tramonto log-request expire --reason TEXT`",
                 self.log_requests.open.values().map(|open| open.number).collect(),
             ),
             (

@@ -47,13 +47,16 @@ impl State {
             }
             (Command::Adopt(plan), Some(adopted)) if *adopted == plan => Ok(Vec::new()),
             (Command::Adopt(_), Some(adopted)) => Rejection::because(format!(
-                "programme {} already has a plan (revision {}); use `tramonto plan amend` to \
+                "programme {} already has a plan (revision {}); use `tramonto plan amend \
+                 FILE --reason TEXT` to \
                  change it",
                 adopted.programme,
                 self.programme.revision()
             )),
             (Command::AdoptProposed, None) => Ok(Vec::new()),
-            (_, None) => Rejection::because("no plan is adopted; run `tramonto plan adopt` first"),
+            (_, None) => Rejection::because(
+                "no plan is adopted; run `tramonto plan adopt FILE --reason TEXT` first",
+            ),
             (Command::Amend(next), Some(plan)) => amendment::amend(self, plan, next, now),
             (Command::AdoptProposed, Some(plan)) => Ok(amendment::adopt_proposed(self, plan, now)),
             (Command::StartPhase { frozen_at }, Some(plan)) => {
@@ -88,7 +91,8 @@ fn change_pace(pace: PaceChanged) -> Result<Vec<Event>, Rejection> {
     }
     if pace.calls_per_second == Some(0) || pace.concurrent_calls == Some(0) {
         return Rejection::because(
-            "a rate limit of 0 would stop all work; use `tramonto phase pause` instead",
+            "a rate limit of 0 would stop all work; use `tramonto phase pause --reason \
+             TEXT` instead",
         );
     }
     Ok(vec![Event::PaceChanged(pace)])

@@ -127,7 +127,9 @@ pub(crate) fn left_over(state: &State, now: chrono::DateTime<chrono::Utc>) -> Op
         return None;
     }
     if state.programme.paused {
-        return Some("the programme is paused; run `tramonto resume` first".to_owned());
+        return Some(
+            "the programme is paused; run `tramonto phase resume --reason TEXT` first".to_owned(),
+        );
     }
     let failed = state.voucher_progress().failed;
     if failed > 0 {

@@ -76,7 +76,8 @@ impl Store {
         let port: Arc<dyn EventStore> = Arc::new(log.clone());
         let Some(programme) = programme_of(&*port).await? else {
             return Err(Error::NotFound(format!(
-                "the store at {} has no plan yet; run `tramonto plan adopt FILE` or `tramonto \
+                "the store at {} has no plan yet; run `tramonto plan adopt FILE --reason \
+                 TEXT` or `tramonto \
                  registry import FILE.csv` first",
                 settings.url
             )));

@@ -39,7 +39,7 @@ pub enum Error {
     /// They are read-only here.
     #[error(
         "the keys at {path} are read-only here; rotate them where they were created, with \
-         `tramonto key rotate --keys DIR`, and give the new ones to every service"
+         `tramonto key rotate --keys DIR --reason TEXT`, and give the new ones to every service"
     )]
     OnlyRead {
         /// The file, or the name of the source.
@@ -56,7 +56,7 @@ pub enum Error {
     /// The next key exists already.
     #[error(
         "key {kid} is already waiting to sign; keep it, or make a new one sign at once with \
-         `tramonto key rotate --at-once`"
+         `tramonto key rotate --at-once --reason TEXT`"
     )]
     Waiting {
         /// The next key.
@@ -71,7 +71,7 @@ pub enum Error {
     /// The key is active or signs next.
     #[error(
         "key {kid} is active or next; make a new one sign first, with `tramonto key rotate \
-         --at-once`"
+         --at-once --reason TEXT`"
     )]
     Signs {
         /// The key.

@@ -17,7 +17,8 @@ pub enum Error {
     Token(keyring::Refused),
     /// The code of the voucher was generated before, and its delivery is not recorded.
     #[error(
-        "the code was generated before and may be lost; replace it with `tramonto voucher reissue`"
+        "the code was generated before and may be lost; replace it with `tramonto voucher \
+         reissue MAILBOX --reason TEXT`"
     )]
     CodeExists,
     /// No worker has issued the voucher yet.

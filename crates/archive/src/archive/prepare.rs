@@ -62,8 +62,8 @@ impl Archive {
             )));
         };
         if open.standing == LogStanding::Requested {
-            let unverified =
-                "requester has not been verified; run `tramonto log-request verify` first";
+            let unverified = "requester has not been verified; run `tramonto log-request verify ID \
+                 --reason TEXT` first";
             return Err(Error::Refused(unverified.to_owned()));
         }
         let period = Period::days(open.from, open.through, zone);

@@ -23,8 +23,15 @@ pub struct KeysRotated {
 
 payloads! {
     KeysRotated { kid, retired, at, verifies_until }: programme {
-        all: "key {kid} signs from {}; signatures of {retired} are valid {}",
-            utc(*at),
-            verifies_until.map_or("without end".to_owned(), |end| format!("until {}", utc(end)));
+        all: "{}", match verifies_until.map(utc) {
+            Some(end) => format!(
+                "signatures of {retired} are invalid from {end}; its successor is {kid}, from {}",
+                utc(*at)
+            ),
+            None => format!(
+                "key {kid} signs from {}; signatures of {retired} are valid without end",
+                utc(*at)
+            ),
+        };
     }
 }

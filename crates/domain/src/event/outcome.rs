@@ -199,8 +199,8 @@ impl Payload for RightsArmed {
         match (self.until.map(utc), mailbox) {
             (Some(end), None) => format!("{capabilities} of {mailboxes} armed to end at {end}"),
             (None, None) => format!("armed end of {capabilities} of {mailboxes} cancelled"),
-            (Some(end), Some(_)) => format!("platform armed: {capabilities} ends at {end}"),
-            (None, Some(_)) => format!("platform disarmed: {capabilities} no longer ends"),
+            (Some(end), Some(_)) => format!("platform armed: end of {capabilities} at {end}"),
+            (None, Some(_)) => format!("platform disarmed: no end of {capabilities}"),
         }
     }
 }

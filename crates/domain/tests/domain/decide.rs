@@ -52,11 +52,16 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
     let paused = ("2014-12-02T00:00:00Z", Command::Pause);
     type Row<'a> = (&'a [(&'a str, Command)], Command, &'a str);
     let table: &[Row<'_>] = &[
-        (&[], Command::Pause, "no plan is adopted; run `tramonto plan adopt` first"),
+        (
+            &[],
+            Command::Pause,
+            "no plan is adopted; run `tramonto plan adopt FILE --reason TEXT` first",
+        ),
         (
             &[adopt()],
             Command::Adopt(another),
-            "programme cec-pac already has a plan (revision 1); use `tramonto plan amend` to \
+            "programme cec-pac already has a plan (revision 1); use `tramonto plan amend \
+             FILE --reason TEXT` to \
              change it",
         ),
         (&[adopt()], Command::Resume, "the programme is not paused"),
@@ -81,7 +86,8 @@ fn what_does_not_fit_the_moment_is_refused_in_one_sentence() {
         (
             &[adopt()],
             pace(Capability::Send, Some(0)),
-            "a rate limit of 0 would stop all work; use `tramonto phase pause` instead",
+            "a rate limit of 0 would stop all work; use `tramonto phase pause --reason \
+             TEXT` instead",
         ),
     ];
     for (given, when, then) in table {

@@ -46,7 +46,9 @@ impl Convergent for ReleaseMessage {
     async fn run(self, store: &Store, _by: &Origin) -> Result<At<MessageReleased>, Error> {
         let Self { number, holder } = self;
         let holder = store.number_of_some(holder.as_ref()).await?;
-        expect_held(number, store.messages().await?.release(number, holder).await?)?;
+        let messages = store.messages().await?;
+        let released = messages.release(number, holder).await?;
+        expect_held(number, released, messages).await?;
         store.at_end(MessageReleased { number, for_holder: holder.is_some() }).await
     }
 }
@@ -58,16 +60,24 @@ impl Convergent for RefuseMessage {
     async fn run(self, store: &Store, by: &Origin) -> Result<At<MessageRefused>, Error> {
         let (number, now) = (self.number, store.journal().now());
         let reason = by.reason.as_deref().unwrap_or_default();
-        expect_held(number, store.messages().await?.refuse(number, reason, now).await?)?;
+        let messages = store.messages().await?;
+        let refused = messages.refuse(number, reason, now).await?;
+        expect_held(number, refused, messages).await?;
         store.at_end(MessageRefused { number }).await
     }
 }
 
-fn expect_held(number: i64, was_held: bool) -> Result<(), Error> {
+async fn expect_held(number: i64, was_held: bool, messages: &intake::Store) -> Result<(), Error> {
     if was_held {
         return Ok(());
     }
+    let Some(message) = messages.message(number).await? else {
+        return Err(Error::NotFound(format!(
+            "message {number} does not exist; see `tramonto message list`"
+        )));
+    };
     Err(Error::Refused(format!(
-        "message {number} is not in quarantine; see `tramonto message list`"
+        "message {number} is {}, not in quarantine; see `tramonto message list`",
+        message.status.code()
     )))
 }

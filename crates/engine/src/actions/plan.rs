@@ -63,7 +63,9 @@ impl Store {
         let state = self.journal().state().await?;
         let preview = AmendmentPreview::of(&state, &plan, now).ok_or_else(|| {
             Error::NotFound(
-                "there is no plan to amend; run `tramonto plan adopt FILE` first".into(),
+                "there is no plan to amend; run `tramonto plan adopt FILE --reason TEXT` \
+                 first"
+                    .into(),
             )
         })?;
         // Amending to the plan in force drops an amendment that waits.

@@ -110,6 +110,8 @@ async fn record(store: &Store, by: &Origin, row: &Row) -> Result<At<Registration
 async fn plan_of(store: &Store) -> Result<Plan, Error> {
     let snapshot = store.journal().state().await?;
     snapshot.plan().cloned().ok_or_else(|| {
-        Error::Unavailable("no plan is adopted; run `tramonto plan adopt FILE`".into())
+        Error::Unavailable(
+            "no plan is adopted; run `tramonto plan adopt FILE --reason TEXT`".into(),
+        )
     })
 }

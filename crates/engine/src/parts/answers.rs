@@ -102,7 +102,9 @@ impl Part for Answers {
         let status = match &read {
             Err(error) if !self.snapshot.is_fresh() => PartStatus::Failing(error.to_string()),
             Ok(_) if !self.snapshot.is_fresh() => PartStatus::Waiting(
-                "no plan is adopted; adopt one with `tramonto plan adopt`".to_owned(),
+                "no plan is adopted; adopt one with `tramonto plan adopt FILE \
+                 --reason TEXT`"
+                    .to_owned(),
             ),
             Ok(_) | Err(_) => PartStatus::Working,
         };

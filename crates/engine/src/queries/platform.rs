@@ -59,6 +59,8 @@ pub async fn check_platform(
         StoreUrl::Folder(_) => {
             let file = settings.home()?.directory();
             let found = Directory::inspect(&file, refusals.as_ref()).await?;
+            // Mail servers read the lookups in another working directory.
+            let file = std::path::absolute(&file).unwrap_or(file);
             (filled(&SQLITE, &[("DIRECTORY", file.display().to_string())], view), found)
         }
         StoreUrl::Postgres(_) => {

@@ -18,5 +18,5 @@ impl Store {
 
 /// No plan is adopted yet.
 pub(crate) fn no_plan() -> Error {
-    Error::NotFound("no plan is adopted; run `tramonto plan adopt FILE`".to_owned())
+    Error::NotFound("no plan is adopted; run `tramonto plan adopt FILE --reason TEXT`".to_owned())
 }

@@ -175,13 +175,14 @@ impl Store {
     }
 
     /// Releases a message from quarantine, to be processed as written by a person, or as this
-    /// holder's request. A message that asks for several holders can be released for each in turn.
-    /// False if it can't be released.
+    /// holder's request. A message that asks for several holders can be released for each in turn,
+    /// once it was in quarantine. False if it can't be released.
     pub async fn release(&self, number: i64, holder: Option<u32>) -> Result<bool, Error> {
         const RELEASE: &str = "
             UPDATE message SET status = 'new', reason = NULL, mailbox = $2, decided_at = NULL,
                 releases = releases + 1
-            WHERE number = $1 AND (status = 'held' OR status = 'done' AND $2 IS NOT NULL)";
+            WHERE number = $1 AND (status = 'held' OR status = 'done' AND $2 IS NOT NULL
+                AND releases > 0)";
         Ok(self.tables.run(RELEASE, params![number, holder]).await? > 0)
     }
 

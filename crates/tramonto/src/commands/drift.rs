@@ -66,7 +66,7 @@ fn words(checked: &DriftChecked) -> String {
     let end = match (checked.drifting(), checked.repair) {
         (0, _) => "no drift\n",
         (_, true) => "drift recorded; the engine repairs it\n",
-        (_, false) => "drift recorded; repair it with `tramonto drift repair`\n",
+        (_, false) => "drift recorded; repair it with `tramonto drift repair --reason TEXT`\n",
     };
     lines.push(end.to_owned());
     lines.join("\n")

@@ -48,7 +48,7 @@ fn indexed(done: &Done<Indexed>, took: Duration, global: &Global) -> Result<(), 
         "kept": counts.kept, "broken": counts.broken, "messages": messages,
         "lines_per_second": speed });
     let words = format!(
-        "{}{} lines, {} lines/s; {} messages added or continued",
+        "{}{} lines, {} lines/s; messages added or continued: {}",
         table("file | >new lines | >of messages | >broken |", files.iter().map(row)),
         count(counts.lines),
         count(speed),

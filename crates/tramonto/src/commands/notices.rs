@@ -112,7 +112,8 @@ pub(super) fn problems(notice: &NoticeProgress) -> Vec<String> {
     }
     if notice.never_told > 0 {
         lines.push(format!(
-            "notice {name}: its phase has started and {} were not notified; it is no longer sent",
+            "notice {name}: its phase's date has passed and {} were not notified; it is no longer \
+             sent",
             mailboxes(notice.never_told)
         ));
     }

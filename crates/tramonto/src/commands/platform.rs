@@ -43,7 +43,21 @@ async fn check(args: &PlatformCheckArgs, global: &Global) -> Result<ExitCode, Er
             out.line(format!("found: {found}"))?;
         }
         if check.found.is_empty() {
-            out.line("no problem found: the mail servers enforce the rights")?;
+            out.line(match (&query.postfix, &query.dovecot) {
+                (Some(_), Some(_)) => "no problem found: the mail servers enforce the rights",
+                (None, None) => {
+                    "no problem found in the directory; server settings were not given, so \
+                     enforcement was not checked: pass --postfix and --dovecot"
+                }
+                (None, Some(_)) => {
+                    "no problem found in the directory and Dovecot; the enforcement by Postfix was \
+                     not checked: pass --postfix"
+                }
+                (Some(_), None) => {
+                    "no problem found in the directory and Postfix; the enforcement by Dovecot was \
+                     not checked: pass --dovecot"
+                }
+            })?;
         }
     }
     Ok(if check.found.is_empty() { Exit::Done.into() } else { Exit::Found.into() })

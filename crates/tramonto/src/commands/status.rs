@@ -37,7 +37,7 @@ fn words(status: &Status) -> String {
          {held} held"
     ));
     if status.paused {
-        let paused = "PAUSED: no work is dispatched until `tramonto phase resume`";
+        let paused = "PAUSED: no work is dispatched until `tramonto phase resume --reason TEXT`";
         lines.push(style(paused).yellow().to_string());
     }
     let header = "phase | due | state | >population | >done | >already applied | >held | \
@@ -60,7 +60,7 @@ fn words(status: &Status) -> String {
     if status.drift.open > 0 {
         lines.push(format!(
             "{} rights on the platform differ from the log; repair them with `tramonto drift \
-             repair`",
+             repair --reason TEXT`",
             count(status.drift.open)
         ));
     }

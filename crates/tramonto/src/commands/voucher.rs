@@ -51,8 +51,8 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Issue { mailbox: None, codes, reason, .. } => {
             let mut file = CodeFile::create(&codes, global.json)?;
             let action = IssueVouchers { tokens: codes.tokens, codes: &mut file };
-            let done = run(action, Some(&reason), global).await?;
-            file.report(&done, global)
+            let done = run(action, Some(&reason), global).await;
+            file.report(done, global)
         }
         VoucherCommand::Redeem { code, provider, reason } => {
             let code = whom::secret(&code)?;
@@ -69,8 +69,8 @@ pub(super) async fn execute(command: VoucherCommand, global: &Global) -> Result<
         VoucherCommand::Reissue { mailbox: None, codes, reason, .. } => {
             let mut file = CodeFile::create(&codes, global.json)?;
             let action = ReissueUndelivered { tokens: codes.tokens, codes: &mut file };
-            let done = run(action, Some(&reason), global).await?;
-            file.report(&done, global)
+            let done = run(action, Some(&reason), global).await;
+            file.report(done, global)
         }
         VoucherCommand::Show { mailbox } => show(&mailbox, global).await,
         VoucherCommand::Report => {

@@ -188,6 +188,8 @@ fn an_operator_sees_what_came_and_nobody_else_is_named() {
     for wrong in [["message", "show", "2"], ["message", "release", "1"]] {
         scene.refused(&wrong);
     }
+    let told = scene.refused(&["message", "release", "1"]);
+    assert!(told.contains("message 1 is new, not in quarantine"), "{told}");
 }
 
 #[test]

@@ -138,6 +138,8 @@ fn signatures_of_a_leaked_key_end_at_once_and_the_log_records_it() {
     assert_eq!(until, [None, Some(&brought_forward), Some(&retired["verifies_until"])]);
     assert_eq!(recorded[2]["reason"], "file 82");
     assert_eq!(recorded[2]["payload"]["retired"], json!(kid));
+    let summary = recorded[2]["summary"].as_str().expect("a summary");
+    assert!(summary.starts_with(&format!("signatures of {kid} are invalid from ")), "{summary}");
     for off in [&retire[..], &later] {
         let ended = scene.refused(off);
         assert!(ended.contains("but not postponed"), "{ended}");

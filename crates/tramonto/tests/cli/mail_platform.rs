@@ -120,7 +120,12 @@ fn a_custom_view_serves_rights_and_the_lookups_use_its_names() {
     let shown =
         scene.run(&[&["platform", "check", "--view", "accounts"][..], &columns].concat()).out;
     let lookup = "query = SELECT address FROM rights";
-    assert!(scene.run(&["platform", "check"]).out.contains(lookup));
+    let plain = scene.run(&["platform", "check"]).out;
+    assert!(plain.contains(lookup), "{plain}");
+    let paths: Vec<&str> =
+        plain.lines().filter_map(|line| line.strip_prefix("dbpath = ")).collect();
+    assert!(!paths.is_empty() && paths.iter().all(|path| path.starts_with('/')), "{paths:?}");
+    assert!(!plain.contains("servers enforce the rights"), "{plain}");
     assert!(
         shown.contains("query = SELECT username FROM accounts WHERE username = '%s'"),
         "{shown}"

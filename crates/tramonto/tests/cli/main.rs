@@ -27,6 +27,7 @@ mod package;
 mod planning;
 #[path = "../support/policy.rs"]
 mod policy_client;
+mod printed;
 mod privacy;
 #[path = "../support/process.rs"]
 mod process;

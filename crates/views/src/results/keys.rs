@@ -45,7 +45,8 @@ impl fmt::Display for KeyRotation {
                 f,
                 "key {kid} signs from now on; signatures of the previous key are valid {valid}: \
                  publish `tramonto key export` again, and give the keys to every service that has \
-                 a copy; if the previous key leaked, `tramonto key retire {retired}` revokes its \
+                 a copy; if the previous key leaked, `tramonto key retire {retired} \
+                 --reason TEXT` revokes its \
                  signatures"
             );
         }

@@ -18,7 +18,8 @@ pub struct LogRequestCreated {
 
 sentence!(
     LogRequestCreated { request },
-    "request {request}: verify the requester, then run `tramonto log-request verify {request}`"
+    "request {request}: verify the requester, then run `tramonto log-request verify {request} \
+     --reason TEXT`"
 );
 
 /// A requester was verified.
@@ -30,7 +31,7 @@ pub struct LogRequestVerified {
 
 sentence!(
     LogRequestVerified { request },
-    "{request}: requester verified; run `tramonto log-request prepare {request}`"
+    "{request}: requester verified; run `tramonto log-request prepare {request} --reason TEXT`"
 );
 
 /// A request was refused.

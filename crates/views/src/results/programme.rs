@@ -11,7 +11,8 @@ pub struct Paused {}
 
 sentence!(
     Paused {},
-    "paused: no work is dispatched until `tramonto phase resume`; phases still start on their \
+    "paused: no work is dispatched until `tramonto phase resume --reason TEXT`; phases still \
+     start on their \
      dates, and rights already armed still end"
 );
 

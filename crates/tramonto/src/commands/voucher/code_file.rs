@@ -2,7 +2,7 @@
 //! counts as delivered.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,8 @@ use crate::output::text::count;
 pub(super) struct CodeFile<'a> {
     path: &'a Path,
     csv: csv::Writer<BufWriter<File>>,
+    /// Whether codes came, which may be in the file.
+    begun: bool,
     taken: u64,
     coming: u64,
     bar: Reported,
@@ -33,7 +35,14 @@ impl<'a> CodeFile<'a> {
             Error::Invalid("name a new file for the codes with --out FILE".to_owned())
         })?;
         let made = File::options().write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|source| unusable(path, "created", source))?;
+        let file = made.map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => Error::File {
+                path: path.clone(),
+                advice: "it exists; name another file".to_owned(),
+                source,
+            },
+            _ => unusable(path, "created", source),
+        })?;
         // Its name is on the disk too before any code counts as delivered.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = File::open(folder.unwrap_or(Path::new("."))).and_then(|it| it.sync_all());
@@ -42,12 +51,23 @@ impl<'a> CodeFile<'a> {
         let mut header = vec!["mailbox", "address", "voucher", "issue", "code"];
         header.extend(args.tokens.then_some("token"));
         csv.write_record(&header).map_err(|error| failed(path, error))?;
-        Ok(Self { path, csv, taken: 0, coming: 0, bar: Reported::new("issue", "codes", quiet) })
+        let bar = Reported::new("issue", "codes", quiet);
+        Ok(Self { path, csv, begun: false, taken: 0, coming: 0, bar })
     }
 
-    /// Reports what the file holds, and what it does not.
-    pub(super) fn report(self, done: &Done<CodesDelivered>, global: &Global) -> Result<(), Error> {
+    /// Reports what the file holds, and what it does not. No file is left without codes.
+    pub(super) fn report(
+        self,
+        done: Result<Done<CodesDelivered>, Error>,
+        global: &Global,
+    ) -> Result<(), Error> {
         drop(self.bar);
+        if !self.begun {
+            drop(self.csv);
+            std::fs::remove_file(self.path)
+                .map_err(|source| unusable(self.path, "removed", source))?;
+        }
+        let done = done?;
         let CodesDelivered { vouchers, stopped, undelivered } = &done.result;
         let more = stopped.as_ref().map(|why| format!("; stopped: {why}")).unwrap_or_default();
         let again = if *undelivered == 0 {
@@ -55,13 +75,18 @@ impl<'a> CodeFile<'a> {
         } else {
             format!(
                 "; the delivery of {} earlier codes is not recorded; replace them with `tramonto \
-                 voucher reissue --undelivered --out FILE`",
+                 voucher reissue --undelivered --out FILE --reason TEXT`",
                 count(*undelivered)
             )
         };
         let (written, file) = (count(*vouchers), self.path.display());
-        let words = format!("{written} codes written to {file}{more}{again}");
-        let told = json!({ "done": done.done, "vouchers": vouchers, "file": self.path,
+        let words = if self.begun {
+            format!("{written} codes written to {file}{more}{again}")
+        } else {
+            format!("0 codes; no file written{more}{again}")
+        };
+        let told = json!({ "done": done.done, "vouchers": vouchers,
+            "file": self.begun.then_some(self.path),
             "stopped": stopped, "undelivered": undelivered });
         print(&told, words, global)
     }
@@ -74,6 +99,7 @@ impl CodeSink for CodeFile<'_> {
     }
 
     fn take(&mut self, codes: Vec<IssuedCode>) -> Result<(), Error> {
+        self.begun |= !codes.is_empty();
         let taken = u64::try_from(codes.len()).unwrap_or(u64::MAX);
         for IssuedCode { mailbox, address, voucher, issue, code, token, .. } in codes {
             let address = address.unwrap_or_default();
