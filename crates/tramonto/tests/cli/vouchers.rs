@@ -52,8 +52,9 @@ fn a_voucher_goes_through_its_life_on_the_command_line() {
     let grant = scene.json(&["voucher", "issue", &address, "--reason", "letter 12"]);
     assert_eq!(grant["redeem_by"], "2089-12-31");
     let issued = scene.events(&["--kind", "vouchers-issued"])[0]["position"].as_u64();
+    assert!(issued.is_some());
     for status in scene.json(&["store", "status"]).as_array().expect("each read model") {
-        assert!(status["checkpoint"].as_u64() >= issued, "the worker saved no {status}");
+        assert!(status["checkpoint"].as_u64() >= issued, "the worker did not save: {status}");
     }
     let shown = scene.json(&["voucher", "show", &address]);
     assert_eq!((&shown["state"], &shown["delivered"]), (&json!("valid"), &json!(true)));
