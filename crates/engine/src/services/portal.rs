@@ -51,7 +51,7 @@ pub async fn portal(
     };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    tracing::info!(service = NAME, %bound, "serving the public pages");
+    tracing::info!(service = NAME, %bound, "listening for web requests");
     let stop = process.stop.clone();
     let serving = axum::serve(listener, pages).with_graceful_shutdown(stop.cancelled_owned());
     let too_long = async {

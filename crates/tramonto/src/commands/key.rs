@@ -45,8 +45,14 @@ fn words(keys: &[SigningKeyInfo]) -> String {
                 ("retired", None, Some(at), verifies_until)
             }
         };
-        let instants = [Some(key.created_at), from, signs_until, verifies_until].map(known);
-        [vec![key.kid.clone(), state.to_owned()], instants.to_vec()].concat()
+        let mut row = vec![key.kid.clone(), state.to_owned()];
+        row.extend([Some(key.created_at), from, signs_until].map(known));
+        // A key that nothing replaces has no end to show.
+        row.push(match verifies_until {
+            None if signs_until.is_some() => "without end".to_owned(),
+            end => known(end),
+        });
+        row
     });
     let header = "kid | state | created at | signs from | signs until | verifies until";
     table(header, rows)

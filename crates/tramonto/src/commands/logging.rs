@@ -41,7 +41,12 @@ impl Drop for Spans {
 /// warnings.
 pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     let service = service(&cli.command);
-    let usual = if service.is_some() { "info,sqlx=warn,async_nats=warn" } else { "warn" };
+    let without_spans = matches!(
+        &cli.command,
+        Command::Service(ServiceCommand::Portal(_) | ServiceCommand::Intake(_))
+    );
+    let runs = service.is_some() || without_spans;
+    let usual = if runs { "info,sqlx=warn,async_nats=warn" } else { "warn" };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::Invalid(format!(
@@ -68,7 +73,7 @@ pub(super) fn begin(cli: &Cli, runtime: &Handle) -> Result<Spans, Error> {
     Ok(Spans(provider))
 }
 
-/// The name and the settings of a service; `None` for a command that ends by itself.
+/// The name and the settings of a service that exports spans.
 fn service(command: &Command) -> Option<(&'static str, &ServiceArgs)> {
     if let Command::Run(args) = command {
         return Some(("tramonto", &args.service));

@@ -41,6 +41,7 @@ fn a_key_waits_a_week_before_it_signs_and_is_published_meanwhile() {
     assert_eq!(states(&listed), ["active", "next"]);
     assert_eq!((&listed[1]["kid"], &listed[0]["kid"]), (&rotated["kid"], &first));
     assert_eq!(listed[0]["signs_until"], listed[1]["signs_from"]);
+    assert_eq!(scene.ok(&LIST).matches("without end").count(), 1, "of the key that is replaced");
     assert_eq!((&rotated["until"], &listed[0]["verifies_until"]), (&Value::Null, &Value::Null));
     let instant = |value: &Value| -> chrono::DateTime<chrono::Utc> {
         value.as_str().expect("an instant").parse().expect("an instant")

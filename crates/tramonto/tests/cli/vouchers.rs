@@ -132,8 +132,10 @@ fn all_verified_requests_are_issued_into_a_file_of_its_owners_as_far_as_the_limi
     }
     let over = scene.refused(&all);
     assert!(over.contains("codes.csv"), "nothing is written over: {over}");
+    assert!(over.contains("exists; name another file"), "{over}");
     let none = scene.refused(&["voucher", "issue", "--all", "--out", "more.csv", "--reason", "x"]);
     assert!(none.contains("all 120 vouchers"), "{none}");
+    assert!(!scene.path("more.csv").exists(), "a file without codes is removed");
     let report = scene.json(&["voucher", "report"]);
     assert_eq!((&report["limit"], &report["left"]), (&json!(120), &json!(0)));
 }

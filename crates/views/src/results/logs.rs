@@ -74,7 +74,8 @@ sentence!(
     "request {request}: {} entries, until {}\n  {}",
     count(*rows),
     utc(*expires_at),
-    link.as_deref().unwrap_or("the link goes to the holder by letter")
+    link.as_deref()
+        .unwrap_or("its letter to the holder is queued; `tramonto service intake` sends it")
 );
 
 /// Exports were prepared.

@@ -35,13 +35,12 @@ impl<'a> CodeFile<'a> {
             Error::Invalid("name a new file for the codes with --out FILE".to_owned())
         })?;
         let made = File::options().write(true).create_new(true).mode(0o600).open(path);
-        let file = made.map_err(|source| match source.kind() {
-            ErrorKind::AlreadyExists => Error::File {
-                path: path.clone(),
-                advice: "it exists; name another file".to_owned(),
-                source,
-            },
-            _ => unusable(path, "created", source),
+        let file = made.map_err(|source| {
+            if source.kind() != ErrorKind::AlreadyExists {
+                return unusable(path, "created", source);
+            }
+            let advice = "it exists; name another file".to_owned();
+            Error::File { path: path.clone(), advice, source }
         })?;
         // Its name is on the disk too before any code counts as delivered.
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
