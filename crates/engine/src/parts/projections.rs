@@ -1,8 +1,8 @@
 //! Keeps the projections of an embedded store up to date: behind the log, never in its way.
 //!
 //! Each pass saves the state that it reached, so passes are spaced: their cost follows elapsed time
-//! and not the number of appends. A clean stop makes a last pass; after a crash, the next start folds
-//! what no pass had saved from the log.
+//! and not the number of appends. A clean stop makes a last pass; after a crash, the next start
+//! folds what no pass had saved from the log.
 
 use std::sync::Arc;
 use std::time::Duration;
