@@ -68,8 +68,8 @@ pub enum HoldCommand {
     Release {
         /// Mailbox: an address, an id or a number
         mailbox: Target,
-        /// Hold id, as `mailbox show` lists it
-        hold: Uuid,
+        /// Hold id, as `mailbox show` lists it; the only one in force if omitted
+        hold: Option<Uuid>,
         /// Reason for the record; it must not name a person
         #[arg(long, value_name = "TEXT")]
         reason: Reason,

@@ -4,11 +4,12 @@ use domain::{Lifecycle, Plan};
 use engine::actions::holds::{PlaceHold, ReleaseHold};
 use engine::actions::mailboxes::Withdraw;
 use engine::store::Store;
+use uuid::Uuid;
 use views::{MailboxView, RightView};
 
 use super::act::{act, query, show};
 use crate::Error;
-use crate::cli::{Global, HoldCommand, MailboxCommand};
+use crate::cli::{Global, HoldCommand, MailboxCommand, Target};
 use crate::output::text::{local, table, utc};
 
 pub(super) async fn execute(command: MailboxCommand, global: &Global) -> Result<(), Error> {
@@ -32,7 +33,28 @@ pub(super) async fn hold(command: HoldCommand, global: &Global) -> Result<(), Er
             act(PlaceHold { mailbox, capabilities, until }, &reason, global).await
         }
         HoldCommand::Release { mailbox, hold, reason } => {
+            let hold = match hold {
+                Some(hold) => hold,
+                None => only_hold(&mailbox, global).await?,
+            };
             act(ReleaseHold { mailbox, hold }, &reason, global).await
+        }
+    }
+}
+
+/// The hold in force of a mailbox that has exactly one.
+async fn only_hold(mailbox: &Target, global: &Global) -> Result<Uuid, Error> {
+    let mailbox = async |store: &Store| store.mailbox_as_of(mailbox, None, None).await;
+    let shown = query(global, mailbox).await?;
+    let in_force = shown.view.holds.iter().filter(|held| held.in_force);
+    let holds: Vec<Uuid> = in_force.map(|held| held.hold).collect();
+    match holds.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(Error::Refused("the mailbox has no hold in force".to_owned())),
+        several => {
+            let ids: Vec<String> = several.iter().map(Uuid::to_string).collect();
+            let ids = ids.join(", ");
+            Err(Error::Refused(format!("several holds are in force; name one of {ids}")))
         }
     }
 }

@@ -62,6 +62,14 @@ fn invalid_commands_are_refused_with_the_reason() {
     assert!(refused(&past).contains("which is in the past"));
     let unknown = "019b0c5e-7d1e-7c9a-9b1f-0c7d7a0e4f11";
     assert!(refused(&["hold", "release", &address, unknown]).contains("has no hold"));
+    let release = ["hold", "release", &address];
+    assert!(refused(&release).contains("no hold in force"));
+    let place = ["hold", "place", &address, "--capability", "send", "--reason", "order 1"];
+    let ids = [(); 2].map(|()| scene.json(&place)["hold"].as_str().expect("an id").to_owned());
+    let several = refused(&release);
+    assert!(ids.iter().all(|id| several.contains(id)), "{several}");
+    scene.ok(&[&["hold", "release", &address, &ids[0]][..], &why].concat());
+    assert!(scene.ok(&[&release[..], &why].concat()).contains(&ids[1]));
     scene.ok(&["mailbox", "withdraw", &address, "--reason", "recesso"]);
     assert!(refused(&["mailbox", "withdraw", &address]).contains("already withdrawn"));
     scene.ok(&["phase", "pause", "--reason", "a test"]);
