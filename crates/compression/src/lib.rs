@@ -20,7 +20,10 @@ pub fn decompressed(mut source: impl Read + Send + 'static) -> io::Result<Box<dy
     let source = BufReader::with_capacity(BUFFER, source);
     Ok(match magic.as_slice() {
         [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(source)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Frames::new(source)),
+        // A frame with content, or a skippable one, with which some compressors begin.
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+            Box::new(zstd::Frames::new(source))
+        }
         _ => Box::new(source),
     })
 }

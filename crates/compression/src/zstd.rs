@@ -141,6 +141,18 @@ mod tests {
     }
 
     #[test]
+    fn a_source_may_start_with_a_skippable_frame() {
+        for first in 0x50..=0x5f {
+            let mut bytes = [&SKIPPABLE[..], &CHECKED].concat();
+            bytes[0] = first;
+            let mut content = Vec::new();
+            let mut source = crate::decompressed(Cursor::new(bytes)).unwrap();
+            source.read_to_end(&mut content).unwrap();
+            assert_eq!(content, b"tramonto", "{first:#x}");
+        }
+    }
+
+    #[test]
     fn a_truncated_or_damaged_frame_ends_in_an_error_that_stays() {
         let text = text(60_000);
         let whole = packed(&text);
