@@ -167,7 +167,8 @@ mod tests {
         let why = unpacked(&[&whole, &SKIPPABLE[..9]].concat()).unwrap_err();
         assert_eq!(why.kind(), ErrorKind::UnexpectedEof);
         let why = unpacked(&[&whole[..], b"more"].concat()).unwrap_err();
-        let told = "zstd frame is damaged: its compressed data cannot be decoded; get the file again";
+        let told =
+            "zstd frame is damaged: its compressed data cannot be decoded; get the file again";
         assert_eq!(why.to_string(), told);
 
         assert_eq!(unpacked(&CHECKED).unwrap(), b"tramonto");
