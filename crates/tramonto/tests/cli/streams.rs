@@ -65,6 +65,6 @@ fn a_generated_registry_replaces_no_socket_or_device() {
     let path = scene.path("taken");
     let _socket = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
     let told = scene.refused(&["registry", "generate", "--registrations", "5", "--out", "taken"]);
-    assert!(told.contains("taken cannot be replaced; choose another path"), "{told}");
+    assert!(told.contains("taken: cannot be replaced; choose another path"), "{told}");
     assert!(!path.is_file(), "the socket is still there");
 }

@@ -81,6 +81,30 @@ proptest! {
 }
 
 #[tokio::test]
+async fn a_commit_that_the_server_lost_in_a_crash_is_written_again() {
+    let fresh = made().await;
+    let scenario = Scenario::begin().await;
+    scenario.register(10, 1).await;
+    let table = connect(&scenario, &fresh).await;
+    caught_up(&scenario, &table).await;
+    let mut operator = operator(&fresh).await;
+    let keep = "
+        CREATE TABLE projection.kept_checkpoint AS SELECT * FROM projection.checkpoint;
+        CREATE TABLE projection.kept AS SELECT number FROM projection.mailbox";
+    sqlx::raw_sql(keep).execute(&mut operator).await.unwrap();
+    scenario.register(10, 2).await;
+    caught_up(&scenario, &table).await;
+    let lose = "
+        DELETE FROM projection.mailbox WHERE number NOT IN (SELECT number FROM projection.kept);
+        UPDATE projection.checkpoint SET (position, first_event, last_event) =
+            (SELECT position, first_event, last_event FROM projection.kept_checkpoint)";
+    sqlx::raw_sql(lose).execute(&mut operator).await.unwrap();
+    assert_ne!(rows(&fresh).await, expected(&scenario).await);
+    caught_up(&scenario, &table).await;
+    assert_eq!(rows(&fresh).await, expected(&scenario).await);
+}
+
+#[tokio::test]
 async fn killed_at_any_moment_rows_and_checkpoint_are_of_one_event() {
     let fresh = made().await;
     let scenario = Scenario::begin().await;
