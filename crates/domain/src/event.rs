@@ -1,9 +1,10 @@
 //! Every fact that the log can hold, by kind.
 //!
 //! A new kind is a row of the table below, a payload with its texts, a golden file and its
-//! transition. A group of kinds is one pattern to whoever treats them alike (`voucher_events!()`).
-//! The name of a kind and the shape of its payload never change: `tests/golden/` holds one JSON
-//! file for each. An unknown kind or schema version is an error that names it.
+//! transition. A group of kinds is one pattern for code that treats them alike
+//! (`voucher_events!()`). The name of a kind and the shape of its payload never change:
+//! `tests/golden/` holds one JSON file for each. An unknown kind or schema version is an error that
+//! names it.
 
 #[macro_use]
 mod payload;

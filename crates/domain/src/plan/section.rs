@@ -14,7 +14,7 @@ use super::reader::{At, Reader, all};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key(pub(super) &'static str, pub(super) &'static str);
 
-/// The keys of the plan itself, for whoever writes one below a heading.
+/// The keys of the plan itself, to detect one written below a heading.
 const PLAN_KEYS: [&str; 14] = [
     "programme",
     "title",

@@ -252,7 +252,7 @@ pub struct PolicyArgs {
 pub struct AnswerArgs {
     /// Address for Postfix's policy delegation protocol; port 0 for any free port
     ///
-    /// Whoever reaches it can query any mailbox: keep it on loopback, or among mail servers. `run`
+    /// Any client can query any mailbox: keep it on loopback, or among mail servers. `run`
     /// answers only if this option is given; `service policy` uses 127.0.0.1:10040 by default.
     #[arg(long, value_name = "ADDRESS", env = "TRAMONTO_POLICY_LISTEN")]
     pub policy_listen: Option<SocketAddr>,
